@@ -1,0 +1,1 @@
+"""Data only: strict YAML files, a folder for each verb and subject."""

@@ -1,0 +1,85 @@
+"""A user's mistake: one line on stderr, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+class UserError(ValueError):
+    """A mistake of the user, told in one line: what was wrong, its value, what is allowed."""
+
+
+def nearest(value: object, allowed: Iterable[object]) -> str | None:
+    """Return the allowed name that `value` most likely meant, or None."""
+    by_key = {str(name).lower().replace("-", "_"): str(name) for name in allowed}
+    key = str(value).lower().replace("-", "_")
+    matches = difflib.get_close_matches(key, by_key, n=1, cutoff=0.6)
+    return by_key[matches[0]] if matches else None
+
+
+def unknown(what: str, value: object, allowed: Iterable[object]) -> UserError:
+    """Make the error for a name that does not exist.
+
+    Args:
+        what: What the name stands for, such as "task".
+        value: The name that was given.
+        allowed: The names that exist.
+
+    Returns:
+        An error such as "unknown task 'LoadChcuk': allowed are LoadChuck, Reach; did you mean
+        'LoadChuck'?".
+    """
+    names = [str(name) for name in allowed]
+    message = f"unknown {what} {str(value)!r}: allowed are {', '.join(names) or '(none)'}"
+    guess = nearest(value, names)
+    return UserError(f"{message}; did you mean {guess!r}?" if guess else message)
+
+
+def check_choice(what: str, value: object, allowed: Iterable[object]) -> None:
+    """Raise `unknown(what, value, allowed)` unless `value` is one of `allowed`."""
+    choices = list(allowed)
+    if value not in choices:
+        raise unknown(what, value, choices)
+
+
+@contextmanager
+def user_input(*errors: type[Exception]) -> Iterator[None]:
+    """Turn errors raised by checks of user input into `UserError`.
+
+    Wrap only the call that checks, such as `gymnasium.make(...)`, so that a `ValueError` from
+    anywhere else still shows its traceback.
+
+    Args:
+        errors: The error types to turn; `ValueError` if none is given.
+    """
+    kinds = errors or (ValueError,)
+    try:
+        yield
+    except UserError:
+        raise
+    except kinds as error:
+        raise UserError(str(error)) from error
+
+
+def run_verb(main: Callable[[], int | None]) -> NoReturn:
+    """Run a command line's `main` and exit with its code.
+
+    A `UserError` becomes one line on stderr and exit code 2, Ctrl-C becomes exit code 130; any
+    other error is a bug and keeps its traceback.
+    """
+    try:
+        code = main() or 0
+    except UserError as error:
+        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+        code = EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        code = EXIT_INTERRUPTED
+    sys.exit(code)

@@ -1,0 +1,181 @@
+"""An arm with its gripper in a World: commands within limits, readings, nothing hidden."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from robots import kinematics
+from robots.gripper import GripperSpec
+from robots.spec import ArmSpec, Vec3
+from robots.world import Node, Quat, Surface, World, quaternion
+
+# Gain of the engine's implicit position motor: high enough to follow a moving set-point within
+# 0.02 rad at full speed, low enough not to ring when a finger or part touches something stiff.
+POSITION_GAIN = 0.35
+# A real controller stops on a following error; ours keeps the set-point this close to the joint.
+FOLLOWING_ERROR_RAD = 0.12
+_FINGER_GEAR_N = 2000.0
+
+Flat = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HandState:
+    """What the arm reads: joints (rad, rad/s, N m), TCP pose, finger opening and wrist load.
+
+    `rotation` is row-major (9,), `position_m` (3,), both of the TCP in the world. `force_n` and
+    `torque_nm` (3,) act on the wrist about the flange, in flange axes, less the gripper's own weight at rest.
+    """
+
+    q_rad: tuple[float, ...]
+    dq_rad_s: tuple[float, ...]
+    torque_joint_nm: tuple[float, ...]
+    position_m: Vec3
+    rotation: Flat
+    opening_m: float
+    force_n: Vec3
+    torque_nm: Vec3
+
+
+class Arm:
+    """One arm and gripper as a single articulated body."""
+
+    def __init__(self, world: World, spec: ArmSpec, gripper: GripperSpec, base_m: Vec3, base_yaw_rad: float = 0.0):
+        self.world, self.spec, self.gripper, self.base_m = world, spec, gripper, base_m
+        if base_yaw_rad != 0.0:
+            raise ValueError("base_yaw_rad: only 0 is supported; turn the layout instead")
+        self.n = len(spec.joints)
+        nodes = [
+            Node(j.name, "revolute", i - 1, j.xyz_m, j.link, j.axis, j.rpy_rad, j.lower_rad, j.upper_rad, Surface(0.3))
+            for i, j in enumerate(spec.joints)
+        ]
+        nodes += gripper.nodes(self.n - 1, spec.flange_xyz_m, spec.flange_rpy_rad)
+        self.sensor, self.left, self.right = self.n, self.n + 1, self.n + 2
+        self.body = world.add_articulated("arm", replace(spec.base, mass_kg=0.0), nodes, xyz_m=base_m)
+        self.links: dict[int, str] = {i: node.name for i, node in enumerate(nodes)}
+        world.gear(self.body, self.left, self.right, -1.0, _FINGER_GEAR_N)
+        world.watch_force(self.body, self.sensor)
+        self.solver = kinematics.solver(spec)
+        self._joints = list(range(self.n))
+        self._read_joints = [*self._joints, self.sensor, self.left, self.right]
+        self._gains = [POSITION_GAIN] * self.n
+        self._efforts = [j.torque_nm for j in spec.joints]
+        self._lower = [j.lower_rad for j in spec.joints]
+        self._upper = [j.upper_rad for j in spec.joints]
+        self._speed = [j.speed_rad_s for j in spec.joints]
+        self._weight_n = (gripper.mass_kg) * world.engine.gravity_m_s2
+        self._moment_nm = ((gripper.mass_kg - 0.2) * 0.05 + 0.2 * 0.12) * world.engine.gravity_m_s2
+        self.q_command: list[float] = []
+        self.closed = False
+        self.place(spec.home_rad)
+
+    def place(self, q_rad: Sequence[float], opening_m: float | None = None) -> None:
+        """Puts the arm at rest at `q_rad`, fingers open (only while building a scene)."""
+        for i, q in enumerate(q_rad):
+            self.world.set_joint(self.body, i, q)
+        opening = self.gripper.stroke_m if opening_m is None else opening_m / 2
+        for finger in (self.left, self.right):
+            self.world.set_joint(self.body, finger, opening)
+        self.q_command = list(q_rad)
+        self.closed = True
+        self.grip(close=False)
+
+    # -- commands ---------------------------------------------------------------------------------
+    def grip(self, *, close: bool) -> None:
+        """Switches the gripper's valve; nothing is sent where it is already so."""
+        if close == self.closed:
+            return
+        self.closed = close
+        target = 0.0 if close else self.gripper.stroke_m
+        for finger in (self.left, self.right):
+            self.world.servo(self.body, finger, target, self.gripper.force_n, self.gripper.speed_m_s)
+
+    def move(self, q_target: Sequence[float], substeps: int) -> bool:
+        """One control period towards `q_target`, set-points interpolated at every physics step.
+
+        Returns False where a speed, joint or following-error limit shortened the move.
+        """
+        period = substeps / self.world.engine.rate_hz
+        start = self.q_command
+        share = 1.0
+        for a, b, speed in zip(start, q_target, self._speed, strict=True):
+            gap = abs(b - a)
+            if gap > speed * period * share:
+                share = speed * period / gap
+        end = [
+            min(hi, max(lo, a + share * (b - a)))
+            for a, b, lo, hi in zip(start, q_target, self._lower, self._upper, strict=True)
+        ]
+        if share == 1.0:
+            end = list(q_target)
+        rate = [(b - a) / substeps for a, b in zip(start, end, strict=True)]
+        rows = [[a + r * i for a, r in zip(start, rate, strict=True)] for i in range(1, substeps)]
+        rows.append(end)
+        self.q_command = end
+        self.world.drive(self.body, self._joints, rows, self._gains, self._efforts)
+        return share == 1.0
+
+    def hold_following(self, measured: Sequence[float]) -> bool:
+        """Pulls the set-point back to within the following-error limit; True where it had to."""
+        pulled = False
+        for i, (command, q) in enumerate(zip(self.q_command, measured, strict=True)):
+            if abs(command - q) > FOLLOWING_ERROR_RAD:
+                self.q_command[i] = q + math.copysign(FOLLOWING_ERROR_RAD, command - q)
+                pulled = True
+        return pulled
+
+    def solve(self, position_m: Sequence[float], rotation: Sequence[float]) -> list[float]:
+        """Joint angles for a TCP pose (world), the branch nearest to the set-point.
+
+        Raises:
+            Unreachable: if no branch reaches it within limits.
+        """
+        r, t, b = rotation, self.gripper.tcp_m, self.base_m
+        flange = (
+            position_m[0] - b[0] - t * r[2],
+            position_m[1] - b[1] - t * r[5],
+            position_m[2] - b[2] - t * r[8],
+        )
+        return self.solver.solve(*flange, *r, self.q_command)
+
+    def tcp(self, q_rad: Sequence[float]) -> tuple[Vec3, Flat]:
+        """TCP position (m, world) and rotation (row-major) for given joints."""
+        f = self.solver.forward_flat(q_rad)
+        t, b = self.gripper.tcp_m, self.base_m
+        return (f[9] + b[0] + t * f[2], f[10] + b[1] + t * f[5], f[11] + b[2] + t * f[8]), f[:9]
+
+    # -- readings ---------------------------------------------------------------------------------
+    def read(self) -> HandState:
+        """Reads joints, TCP and wrist in one engine call."""
+        n = self.n
+        states = self.world.joint_states(self.body, self._read_joints)
+        q = tuple(s[0] for s in states[:n])
+        at, rotation = self.tcp(q)
+        force, torque = self._wrist(states[n][2], rotation)
+        return HandState(
+            q,
+            tuple(s[1] for s in states[:n]),
+            tuple(s[3] for s in states[:n]),
+            at,
+            rotation,
+            states[n + 1][0] + states[n + 2][0],
+            force,
+            torque,
+        )
+
+    def _wrist(self, load: Sequence[float], r: Flat) -> tuple[Vec3, Vec3]:
+        """Load on the wrist about the flange, less the gripper's weight.
+
+        The engine gives the reaction at the child's centre of mass (`facts`: Bullet #2966): shift it to the flange.
+        """
+        fx, fy, fz, mx, my, mz = load
+        lever = 0.05
+        # Gravity in flange axes is the third row of the rotation.
+        gx, gy, gz = -r[6], -r[7], -r[8]
+        w, m = self._weight_n, self._moment_nm
+        force = (-fx - w * gx, -fy - w * gy, -fz - w * gz)
+        torque = (-(mx - lever * fy) + m * gy, -(my + lever * fx) - m * gx, -mz)
+        return force, torque

@@ -1,0 +1,1 @@
+"""One file an arm: `SPEC`, an `ArmSpec`, named as the file is."""

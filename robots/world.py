@@ -1,0 +1,540 @@
+"""The one door to the physics engine: bodies by name, explicit parameters, exact rebuilds."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from robots import mesh
+from robots.spec import ZERO, Link, Shape, Vec3
+
+Quat = tuple[float, float, float, float]
+IDENTITY: Quat = (0.0, 0.0, 0.0, 1.0)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps what the engine's C code writes off the process's standard streams."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()
+    kept = [(fd, os.dup(fd)) for fd in (1, 2)]
+    sink = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for fd, _ in kept:
+            os.dup2(sink, fd)
+        yield
+    finally:
+        for fd, copy in kept:
+            os.dup2(copy, fd)
+            os.close(copy)
+        os.close(sink)
+
+
+with _quiet():
+    import pybullet as bullet
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """Engine parameters, all set explicitly; the manifest of a run records them."""
+
+    rate_hz: int = 240
+    solver_iterations: int = 50
+    gravity_m_s2: float = 9.81
+    contact_erp: float = 0.2
+    joint_erp: float = 0.2
+    friction_erp: float = 0.2
+    residual_threshold: float = 1e-7
+    linear_slop_m: float = 1e-5
+
+    def __post_init__(self) -> None:
+        if not 60 <= self.rate_hz <= 4000:
+            raise ValueError(f"rate_hz {self.rate_hz}: allowed are 60 to 4000")
+        if not 20 <= self.solver_iterations <= 1000:
+            raise ValueError(f"solver_iterations {self.solver_iterations}: allowed are 20 to 1000")
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Contact properties; the engine multiplies the friction of the two bodies that touch."""
+
+    friction: float = 0.5
+    spinning_friction_m: float = 0.0
+    rolling_friction_m: float = 0.0
+    restitution: float = 0.0
+
+
+@dataclass(frozen=True)
+class Node:
+    """One moving or fixed link of an articulated body; `parent` is a node index, -1 the base."""
+
+    name: str
+    kind: str
+    parent: int
+    xyz_m: Vec3
+    link: Link
+    axis: Vec3 = (0.0, 0.0, 1.0)
+    rpy_rad: Vec3 = ZERO
+    lower: float = 0.0
+    upper: float = -1.0
+    surface: Surface = field(default_factory=Surface)
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A touching or nearly touching point: `distance_m` < 0 is penetration; force on A along `normal`."""
+
+    body_a: str
+    link_a: int
+    body_b: str
+    link_b: int
+    point_m: Vec3
+    normal: Vec3
+    distance_m: float
+    force_n: float
+
+
+@dataclass(frozen=True)
+class CameraSpec:
+    """A pinhole camera in world coordinates; `fov_deg` is vertical."""
+
+    name: str
+    eye_m: Vec3
+    target_m: Vec3
+    up: Vec3 = (0.0, 0.0, 1.0)
+    fov_deg: float = 50.0
+    near_m: float = 0.05
+    far_m: float = 4.0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """rgb (h, w, 3) uint8; depth_m (h, w) float32 along the optical axis; segmentation (h, w) int32 body ids."""
+
+    rgb: npt.NDArray[np.uint8]
+    depth_m: npt.NDArray[np.float32]
+    segmentation: npt.NDArray[np.int32]
+
+
+_KINDS = {
+    "box": bullet.GEOM_BOX,
+    "cylinder": bullet.GEOM_CYLINDER,
+    "capsule": bullet.GEOM_CAPSULE,
+    "sphere": bullet.GEOM_SPHERE,
+}
+_JOINTS = {
+    "revolute": bullet.JOINT_REVOLUTE,
+    "prismatic": bullet.JOINT_PRISMATIC,
+    "fixed": bullet.JOINT_FIXED,
+}
+
+
+@lru_cache(maxsize=4096)
+def quaternion(rpy_rad: Vec3) -> Quat:
+    """Quaternion (x, y, z, w) of fixed-axis roll, pitch, yaw."""
+    (sr, cr), (sp, cp), (sy, cy) = ((math.sin(a / 2), math.cos(a / 2)) for a in rpy_rad)
+    return (
+        sr * cp * cy - cr * sp * sy,
+        cr * sp * cy + sr * cp * sy,
+        cr * cp * sy - sr * sp * cy,
+        cr * cp * cy + sr * sp * sy,
+    )
+
+
+@lru_cache(maxsize=512)
+def _mesh_arguments(shapes: tuple[Shape, ...]) -> dict[str, Any] | None:
+    merged = mesh.merge(shapes)
+    if merged is None:
+        return None
+    return {
+        "vertices": merged.vertices,
+        "indices": merged.indices,
+        "normals": merged.normals,
+        "uvs": merged.uvs,
+        "rgbaColor": (1.0, 1.0, 1.0, 1.0),
+    }
+
+
+class World:
+    """One engine client. `rebuild` empties it; the same calls after it give the same bits."""
+
+    def __init__(
+        self, engine: EngineSpec | None = None, *, visuals: bool = False, window: bool = False
+    ):
+        """Opens a client; `visuals` adds what cameras see (left out, resets are several times quicker)."""
+        self.engine = engine or EngineSpec()
+        self.visuals = visuals or window
+        self.engine_time_s = 0.0
+        self._scratch = tempfile.TemporaryDirectory(prefix="monozukuri-")
+        self._palette = Path(self._scratch.name) / "palette.png"
+        mesh.write_palette(self._palette)
+        with _quiet():
+            self.client: int = bullet.connect(bullet.GUI if window else bullet.DIRECT)
+        if self.client < 0:
+            raise RuntimeError(
+                "the physics engine gave no client: is a display available for the window?"
+            )
+        if window:
+            bullet.configureDebugVisualizer(bullet.COV_ENABLE_GUI, 0, physicsClientId=self.client)
+        self._ids: dict[str, int] = {}
+        self._names: dict[int, str] = {}
+        self.rebuild()
+
+    # -- building ---------------------------------------------------------------------------------
+    def rebuild(self) -> None:
+        """Empties the world and sets every engine parameter again."""
+        self._ids.clear()
+        self._names.clear()
+        e, c = self.engine, self.client
+        bullet.resetSimulation(physicsClientId=c)
+        bullet.setPhysicsEngineParameter(
+            fixedTimeStep=1.0 / e.rate_hz,
+            numSolverIterations=e.solver_iterations,
+            numSubSteps=0,
+            solverResidualThreshold=e.residual_threshold,
+            contactERP=e.contact_erp,
+            erp=e.joint_erp,
+            frictionERP=e.friction_erp,
+            contactSlop=e.linear_slop_m,
+            deterministicOverlappingPairs=1,
+            enableConeFriction=1,
+            physicsClientId=c,
+        )
+        bullet.setGravity(0.0, 0.0, -e.gravity_m_s2, physicsClientId=c)
+        self._texture = (
+            bullet.loadTexture(str(self._palette), physicsClientId=c) if self.visuals else -1
+        )
+
+    def add_fixed(
+        self, name: str, shapes: tuple[Shape, ...], surface: Surface | None = None
+    ) -> int:
+        """Adds immovable scenery made of `shapes` in world coordinates; returns its id."""
+        return self.add_articulated(name, Link(0.0, shapes=shapes), (), surface=surface)
+
+    def add_part(
+        self,
+        name: str,
+        link: Link,
+        xyz_m: Vec3,
+        quat: Quat,
+        surface: Surface,
+        *,
+        asleep: bool = True,
+    ) -> int:
+        """Adds a loose rigid part; one that starts `asleep` wakes when something touches it."""
+        body = self.add_articulated(name, link, (), xyz_m=xyz_m, quat=quat, surface=surface)
+        state = bullet.ACTIVATION_STATE_ENABLE_SLEEPING | (
+            bullet.ACTIVATION_STATE_SLEEP if asleep else 0
+        )
+        bullet.changeDynamics(body, -1, activationState=state, physicsClientId=self.client)
+        return body
+
+    def add_articulated(
+        self,
+        name: str,
+        base: Link,
+        nodes: Sequence[Node],
+        *,
+        xyz_m: Vec3 = ZERO,
+        quat: Quat = IDENTITY,
+        surface: Surface | None = None,
+    ) -> int:
+        """Adds a body with a tree of joints under a base (fixed where its mass is 0); returns its id."""
+        if name in self._ids:
+            raise ValueError(f"body {name!r} exists already")
+        links = [node.link for node in nodes]
+        if base.mass_kg == 0.0:
+            base = replace(base, com_m=ZERO)
+        collisions, visuals = zip(*(self._shapes_of(link) for link in (base, *links)), strict=True)
+        body: int = bullet.createMultiBody(
+            base.mass_kg,
+            collisions[0],
+            visuals[0],
+            xyz_m,
+            quat,
+            base.com_m,
+            linkMasses=[link.mass_kg for link in links],
+            linkCollisionShapeIndices=collisions[1:],
+            linkVisualShapeIndices=visuals[1:],
+            linkPositions=[n.xyz_m for n in nodes],
+            linkOrientations=[quaternion(node.rpy_rad) for node in nodes],
+            linkInertialFramePositions=[link.com_m for link in links],
+            linkInertialFrameOrientations=[IDENTITY] * len(links),
+            linkParentIndices=[node.parent + 1 for node in nodes],
+            linkJointTypes=[_JOINTS[node.kind] for node in nodes],
+            linkJointAxis=[node.axis for node in nodes],
+            physicsClientId=self.client,
+        )
+        if body < 0:
+            raise RuntimeError(f"the engine refused body {name!r}")
+        self._ids[name], self._names[body] = body, name
+        self._finish_link(body, -1, surface or Surface(), visuals[0])
+        for index, node in enumerate(nodes):
+            self._finish_link(body, index, node.surface, visuals[index + 1])
+            if node.kind != "fixed":
+                limits = {"jointLowerLimit": node.lower, "jointUpperLimit": node.upper}
+                bullet.changeDynamics(
+                    body,
+                    index,
+                    jointDamping=0.0,
+                    maxJointVelocity=100.0,
+                    **limits,
+                    physicsClientId=self.client,
+                )
+                # The engine starts every joint with a velocity motor of its own.
+                bullet.setJointMotorControl2(
+                    body, index, bullet.VELOCITY_CONTROL, force=0.0, physicsClientId=self.client
+                )
+        return body
+
+    def _shapes_of(self, link: Link) -> tuple[int, int]:
+        solid = [s for s in link.shapes if s.collides]
+        collision = visual = -1
+        if solid:
+            boxes = [
+                [x / 2 for x in s.size_m] if s.kind == "box" else [1.0, 1.0, 1.0] for s in solid
+            ]
+            collision = bullet.createCollisionShapeArray(
+                shapeTypes=[_KINDS[s.kind] for s in solid],
+                halfExtents=boxes,
+                radii=[0.0 if s.kind == "box" else s.size_m[0] for s in solid],
+                lengths=[s.size_m[1] if len(s.size_m) == 2 else 0.0 for s in solid],
+                collisionFramePositions=[s.xyz_m for s in solid],
+                collisionFrameOrientations=[quaternion(s.rpy_rad) for s in solid],
+                physicsClientId=self.client,
+            )
+            if collision < 0:
+                raise RuntimeError("the engine refused a collision shape")
+        if self.visuals and (arguments := _mesh_arguments(link.shapes)):
+            visual = bullet.createVisualShape(
+                bullet.GEOM_MESH, **arguments, physicsClientId=self.client
+            )
+        return collision, visual
+
+    def _finish_link(self, body: int, index: int, surface: Surface, visual: int) -> None:
+        bullet.changeDynamics(
+            body,
+            index,
+            lateralFriction=surface.friction,
+            spinningFriction=surface.spinning_friction_m,
+            rollingFriction=surface.rolling_friction_m,
+            restitution=surface.restitution,
+            linearDamping=0.0,
+            angularDamping=0.0,
+            physicsClientId=self.client,
+        )
+        if visual >= 0:
+            bullet.changeVisualShape(
+                body, index, textureUniqueId=self._texture, physicsClientId=self.client
+            )
+
+    def gear(
+        self, body: int, first: int, second: int, ratio: float, force: float, erp: float = 0.8
+    ) -> None:
+        """Couples two joints of a body so that q_first + ratio * q_second stays as it is now."""
+        constraint = bullet.createConstraint(
+            body,
+            first,
+            body,
+            second,
+            bullet.JOINT_GEAR,
+            (1, 0, 0),
+            ZERO,
+            ZERO,
+            physicsClientId=self.client,
+        )
+        bullet.changeConstraint(
+            constraint, gearRatio=ratio, maxForce=force, erp=erp, physicsClientId=self.client
+        )
+
+    def ignore(self, a: int, link_a: int, b: int, link_b: int) -> None:
+        """Leaves out contacts between two links; resting fixed bodies would cost time at every step."""
+        bullet.setCollisionFilterPair(a, b, link_a, link_b, 0, physicsClientId=self.client)
+
+    def watch_force(self, body: int, joint: int) -> None:
+        """Makes `joint` report its reaction force and torque."""
+        bullet.enableJointForceTorqueSensor(body, joint, 1, physicsClientId=self.client)
+
+    def set_joint(self, body: int, joint: int, position: float, velocity: float = 0.0) -> None:
+        """Puts a joint somewhere at once (only for building and tests)."""
+        bullet.resetJointState(body, joint, position, velocity, physicsClientId=self.client)
+
+    def set_surface(self, body: int, link: int, surface: Surface) -> None:
+        """Changes the contact properties of one link."""
+        self._finish_link(body, link, surface, -1)
+
+    # -- running ----------------------------------------------------------------------------------
+    def step(self, n: int = 1) -> None:
+        """Advances the physics by n steps."""
+        start, client, advance = time.perf_counter(), self.client, bullet.stepSimulation
+        for _ in range(n):
+            advance(client)
+        self.engine_time_s += time.perf_counter() - start
+
+    def drive(
+        self,
+        body: int,
+        joints: Sequence[int],
+        set_points: Sequence[Sequence[float]],
+        gains: Sequence[float],
+        efforts: Sequence[float],
+    ) -> None:
+        """One physics step for each row of joint set-points, at limited effort (N or N m)."""
+        start, client = time.perf_counter(), self.client
+        command, advance, mode = (
+            bullet.setJointMotorControlArray,
+            bullet.stepSimulation,
+            bullet.POSITION_CONTROL,
+        )
+        for row in set_points:
+            command(
+                body,
+                joints,
+                mode,
+                targetPositions=row,
+                positionGains=gains,
+                forces=efforts,
+                physicsClientId=client,
+            )
+            advance(client)
+        self.engine_time_s += time.perf_counter() - start
+
+    def servo(
+        self, body: int, joint: int, position: float, effort: float, speed: float, gain: float = 0.3
+    ) -> None:
+        """Sends one joint to a position at limited effort and speed; holds until told otherwise."""
+        start = time.perf_counter()
+        bullet.setJointMotorControl2(
+            body,
+            joint,
+            bullet.POSITION_CONTROL,
+            targetPosition=position,
+            force=effort,
+            maxVelocity=speed,
+            positionGain=gain,
+            physicsClientId=self.client,
+        )
+        self.engine_time_s += time.perf_counter() - start
+
+    # -- reading ----------------------------------------------------------------------------------
+    def body(self, name: str) -> int:
+        """The engine's id of a body."""
+        return self._ids[name]
+
+    def name(self, body: int) -> str:
+        """The name of an engine id."""
+        return self._names[body]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All bodies, in the order in which they were added."""
+        return tuple(self._ids)
+
+    def pose(self, body: int) -> tuple[Vec3, Quat]:
+        """World position (m) and quaternion (x, y, z, w) of a body's base frame."""
+        at: tuple[Vec3, Quat] = bullet.getBasePositionAndOrientation(body, self.client)
+        return at
+
+    def velocity(self, body: int) -> tuple[Vec3, Vec3]:
+        """Linear (m/s) and angular (rad/s) velocity of a body's base, world frame."""
+        moving: tuple[Vec3, Vec3] = bullet.getBaseVelocity(body, self.client)
+        return moving
+
+    def joint_states(
+        self, body: int, joints: Sequence[int]
+    ) -> Sequence[tuple[float, float, Vec3, float]]:
+        """(position, velocity, reaction (Fx, Fy, Fz, Mx, My, Mz), motor effort) of each joint."""
+        states: Sequence[tuple[float, float, Vec3, float]] = bullet.getJointStates(
+            body, joints, self.client
+        )
+        return states
+
+    def link_pose(self, body: int, link: int) -> tuple[Vec3, Quat]:
+        """World pose of a link's joint frame, from the joint positions as they are now."""
+        state = bullet.getLinkState(body, link, 0, 1, self.client)
+        return state[4], state[5]
+
+    def contacts(self, a: int, b: int | None = None, *, link_a: int | None = None) -> list[Contact]:
+        """Contact points of body `a` (with `b`) from the last step."""
+        only: dict[str, int] = {"bodyA": a, "physicsClientId": self.client}
+        if b is not None:
+            only["bodyB"] = b
+        if link_a is not None:
+            only["linkIndexA"] = link_a
+        return [
+            Contact(self._names[c[1]], c[3], self._names[c[2]], c[4], c[5], c[7], c[8], c[9])
+            for c in bullet.getContactPoints(**only)
+        ]
+
+    def gap_m(self, a: int, b: int, reach_m: float, *, link_b: int | None = None) -> float:
+        """Smallest distance between two bodies (negative in penetration); `reach_m` where farther."""
+        only = {} if link_b is None else {"linkIndexB": link_b}
+        points = bullet.getClosestPoints(a, b, reach_m, physicsClientId=self.client, **only)
+        return min((point[8] for point in points), default=reach_m)
+
+    def camera(
+        self,
+        spec: CameraSpec,
+        width: int,
+        height: int,
+        *,
+        shadow: bool = False,
+        light: Vec3 = (0.6, -0.8, 1.6),
+    ) -> Picture:
+        """A picture by the software renderer.
+
+        Raises:
+            RuntimeError: if this World was opened without visuals.
+        """
+        if not self.visuals:
+            raise RuntimeError("this World was opened without visuals: open it with visuals=True")
+        view = bullet.computeViewMatrix(spec.eye_m, spec.target_m, spec.up)
+        lens = bullet.computeProjectionMatrixFOV(
+            spec.fov_deg, width / height, spec.near_m, spec.far_m
+        )
+        _, _, rgba, depth, mask = bullet.getCameraImage(
+            width,
+            height,
+            view,
+            lens,
+            lightDirection=light,
+            lightAmbientCoeff=0.55,
+            lightDiffuseCoeff=0.5,
+            lightSpecularCoeff=0.05,
+            shadow=int(shadow),
+            renderer=bullet.ER_TINY_RENDERER,
+            physicsClientId=self.client,
+        )
+        near, far = spec.near_m, spec.far_m
+        z = np.asarray(depth, np.float32).reshape(height, width)
+        return Picture(
+            np.asarray(rgba, np.uint8).reshape(height, width, 4)[:, :, :3].copy(),
+            (far * near / (far - (far - near) * z)).astype(np.float32),
+            np.asarray(mask, np.int32).reshape(height, width).copy(),
+        )
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client is gone."""
+        return self.client < 0
+
+    def close(self) -> None:
+        """Gives the client back; closing twice is harmless."""
+        if self.client >= 0:
+            with _quiet():
+                bullet.disconnect(self.client)
+            self.client = -1
+            self._scratch.cleanup()
