@@ -19,8 +19,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from configs import strict_yaml
+from configs.strict_yaml import write_yaml
 from experiments.errors import UserError, check_choice, nearest, run_verb, unknown, user_input
-from experiments.strict_yaml import read_yaml, write_yaml
 
 __all__ = [
     "UserError",
@@ -38,6 +39,12 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+
+def read_yaml(text: str, source: str = "YAML") -> Any:
+    """Return the plain data in one strict YAML document; what is wrong with it is a UserError."""
+    with user_input(strict_yaml.StrictYamlError):
+        return strict_yaml.read_yaml(text, source)
 
 
 def parse(cls: type[T], verb: str, argv: Sequence[str] | None = None, description: str = "") -> T:

@@ -43,18 +43,38 @@ class HandState:
 class Arm:
     """One arm and gripper as a single articulated body."""
 
-    def __init__(self, world: World, spec: ArmSpec, gripper: GripperSpec, base_m: Vec3, base_yaw_rad: float = 0.0):
+    def __init__(
+        self,
+        world: World,
+        spec: ArmSpec,
+        gripper: GripperSpec,
+        base_m: Vec3,
+        base_yaw_rad: float = 0.0,
+    ):
         self.world, self.spec, self.gripper, self.base_m = world, spec, gripper, base_m
         if base_yaw_rad != 0.0:
             raise ValueError("base_yaw_rad: only 0 is supported; turn the layout instead")
         self.n = len(spec.joints)
         nodes = [
-            Node(j.name, "revolute", i - 1, j.xyz_m, j.link, j.axis, j.rpy_rad, j.lower_rad, j.upper_rad, Surface(0.3))
+            Node(
+                j.name,
+                "revolute",
+                i - 1,
+                j.xyz_m,
+                j.link,
+                j.axis,
+                j.rpy_rad,
+                j.lower_rad,
+                j.upper_rad,
+                Surface(0.3),
+            )
             for i, j in enumerate(spec.joints)
         ]
         nodes += gripper.nodes(self.n - 1, spec.flange_xyz_m, spec.flange_rpy_rad)
         self.sensor, self.left, self.right = self.n, self.n + 1, self.n + 2
-        self.body = world.add_articulated("arm", replace(spec.base, mass_kg=0.0), nodes, xyz_m=base_m)
+        self.body = world.add_articulated(
+            "arm", replace(spec.base, mass_kg=0.0), nodes, xyz_m=base_m
+        )
         self.links: dict[int, str] = {i: node.name for i, node in enumerate(nodes)}
         world.gear(self.body, self.left, self.right, -1.0, _FINGER_GEAR_N)
         world.watch_force(self.body, self.sensor)
@@ -91,7 +111,9 @@ class Arm:
         self.closed = close
         target = 0.0 if close else self.gripper.stroke_m
         for finger in (self.left, self.right):
-            self.world.servo(self.body, finger, target, self.gripper.force_n, self.gripper.speed_m_s)
+            self.world.servo(
+                self.body, finger, target, self.gripper.force_n, self.gripper.speed_m_s
+            )
 
     def move(self, q_target: Sequence[float], substeps: int) -> bool:
         """One control period towards `q_target`, set-points interpolated at every physics step.

@@ -37,7 +37,9 @@ class GripperSpec:
         if min(self.stroke_m, self.speed_m_s, self.pad_friction, self.mass_kg) <= 0.0:
             raise ValueError("stroke_m, speed_m_s, pad_friction and mass_kg must be positive")
 
-    def nodes(self, parent: int, xyz_m: tuple[float, float, float], rpy_rad: tuple[float, float, float]) -> list[Node]:
+    def nodes(
+        self, parent: int, xyz_m: tuple[float, float, float], rpy_rad: tuple[float, float, float]
+    ) -> list[Node]:
         """The sensor-and-palm link and the two fingers, mounted at the flange frame of link `parent`.
 
         A finger joint reads 0 with the pads touching and `stroke_m` fully open.
@@ -48,7 +50,14 @@ class GripperSpec:
             (
                 Shape("cylinder", (0.034, 0.024), (0.0, 0.0, 0.012), rgba=_METAL, collides=False),
                 Shape("box", (0.062, 0.104, 0.056), (0.0, 0.0, 0.052), rgba=_DARK),
-                Shape("cylinder", (0.007, 0.012), (0.034, 0.03, 0.05), (0.0, pi / 2, 0.0), rgba=_PAD, collides=False),
+                Shape(
+                    "cylinder",
+                    (0.007, 0.012),
+                    (0.034, 0.03, 0.05),
+                    (0.0, pi / 2, 0.0),
+                    rgba=_PAD,
+                    collides=False,
+                ),
             ),
         )
         middle, low = self.tcp_m, self.tcp_m + self.pad_height_m / 2
@@ -58,7 +67,13 @@ class GripperSpec:
                 _FINGER_KG,
                 (0.0, side * 0.010, 0.12),
                 (
-                    Shape("box", (0.022, 0.012, low - 0.080), (0.0, side * 0.011, (low + 0.080) / 2), rgba=_METAL, collides=False),
+                    Shape(
+                        "box",
+                        (0.022, 0.012, low - 0.080),
+                        (0.0, side * 0.011, (low + 0.080) / 2),
+                        rgba=_METAL,
+                        collides=False,
+                    ),
                     Shape(
                         "box",
                         (self.pad_width_m, 0.010, self.pad_height_m),

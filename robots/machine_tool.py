@@ -51,8 +51,10 @@ class MachineSpec:
     jaw_friction: float = 0.30
     seat_friction: float = 0.30
     soft_force_n: float = 15.0
-    hard_force_n: float = 800.0
+    hard_force_n: float = 80.0
+    wedge_force_n: float = 2000.0
     jaw_speed_m_s: float = 0.015
+    press_speed_m_s: float = 0.001
     door_speed_m_s: float = 0.30
     cycle_s: float = 20.0
     front_x_m: float = 0.355
@@ -90,8 +92,17 @@ def _frame(spec: MachineSpec) -> tuple[Shape, ...]:
     (cx, cy, cz), fx = spec.chuck_m, spec.front_x_m
     y, back, top = 0.36, 0.80, 0.72
 
-    def box(size: Vec3, at: Vec3, rgba: tuple[float, float, float, float], *, glass: bool = False, solid: bool = True) -> Shape:
-        return Shape("box", size, (at[0], at[1] + cy, at[2]), rgba=rgba, visible=not glass, collides=solid)
+    def box(
+        size: Vec3,
+        at: Vec3,
+        rgba: tuple[float, float, float, float],
+        *,
+        glass: bool = False,
+        solid: bool = True,
+    ) -> Shape:
+        return Shape(
+            "box", size, (at[0], at[1] + cy, at[2]), rgba=rgba, visible=not glass, collides=solid
+        )
 
     deep, mid = back - fx, (back + fx) / 2
     side = y - OPENING_Y_M
@@ -109,17 +120,39 @@ def _frame(spec: MachineSpec) -> tuple[Shape, ...]:
     ]
     for s in (1, -1):
         parts += [
-            box((0.02, side, top - 0.13), (fx, s * (OPENING_Y_M + side / 2), (top - 0.01) / 2), _SKIN, glass=True),
+            box(
+                (0.02, side, top - 0.13),
+                (fx, s * (OPENING_Y_M + side / 2), (top - 0.01) / 2),
+                _SKIN,
+                glass=True,
+            ),
             box((deep, 0.02, top), (mid, s * y, top / 2), _SKIN, glass=True),
             box((0.03, 0.03, top), (fx, s * (y - 0.01), top / 2), _SKIN, solid=False),
             box((0.03, 0.03, top), (back - 0.03, s * (y - 0.01), top / 2), _SKIN, solid=False),
-            box((0.015, 0.02, top - 0.13), (fx, s * (OPENING_Y_M + 0.01), (top - 0.01) / 2), _TRIM, solid=False),
+            box(
+                (0.015, 0.02, top - 0.13),
+                (fx, s * (OPENING_Y_M + 0.01), (top - 0.01) / 2),
+                _TRIM,
+                solid=False,
+            ),
         ]
     # The seat is a flat plate: the part's bottom bears on it, as on a chuck's stop pads.
     parts += [
-        Shape("cylinder", (0.105, cz - 0.075), (cx, cy, 0.05 + (cz - 0.075) / 2), rgba=_DARK, collides=False),
+        Shape(
+            "cylinder",
+            (0.105, cz - 0.075),
+            (cx, cy, 0.05 + (cz - 0.075) / 2),
+            rgba=_DARK,
+            collides=False,
+        ),
         Shape("cylinder", (0.090, 0.030), (cx, cy, cz - 0.0160), rgba=_STEEL, collides=False),
-        Shape("box", (0.18, 0.18, cz - 0.06), (cx, cy, cz - (cz - 0.06) / 2), rgba=_STEEL, visible=False),
+        Shape(
+            "box",
+            (0.18, 0.18, cz - 0.06),
+            (cx, cy, cz - (cz - 0.06) / 2),
+            rgba=_STEEL,
+            visible=False,
+        ),
         Shape("cylinder", (0.018, 0.0015), (cx, cy, cz - 0.00075), rgba=_DARK, collides=False),
     ]
     return tuple(parts)
@@ -160,7 +193,9 @@ def _nodes(spec: MachineSpec) -> list[Node]:
             )
         )
     z0, z1, width = 0.065, 0.645, 2 * OPENING_Y_M + 0.02
-    handle = Shape("box", (0.02, 0.02, 0.20), (-0.02, width / 2 - 0.04, 0.0), rgba=_DARK, collides=False)
+    handle = Shape(
+        "box", (0.02, 0.02, 0.20), (-0.02, width / 2 - 0.04, 0.0), rgba=_DARK, collides=False
+    )
     panel = Shape("box", (0.012, width, z1 - z0), rgba=_SKIN, visible=False)
     rails = tuple(
         Shape("box", size, at, rgba=_CAST, collides=False)
@@ -182,7 +217,12 @@ class MachineTool:
 
     def __init__(self, world: World, spec: MachineSpec, notice: Notice):
         self.world, self.spec, self._notice = world, spec, notice
-        self.body = world.add_articulated("machine", Link(0.0, shapes=_frame(spec)), _nodes(spec), surface=Surface(spec.seat_friction))
+        self.body = world.add_articulated(
+            "machine",
+            Link(0.0, shapes=_frame(spec)),
+            _nodes(spec),
+            surface=Surface(spec.seat_friction),
+        )
         self._jaws, self._door = (0, 1, 2), 3
         for other in (1, 2):
             world.gear(self.body, 0, other, -1.0, 20_000.0, erp=1.0)
@@ -200,15 +240,29 @@ class MachineTool:
         world.set_joint(self.body, self._door, DOOR_TRAVEL_M)
         self._drive_door()
         self._drive_jaws()
+        world.let_sleep(self.body)
 
     # -- valves -----------------------------------------------------------------------------------
     def _drive_jaws(self) -> None:
-        force = self.spec.soft_force_n if self.clamp == Clamp.SOFT else self.spec.hard_force_n
-        target = 0.0 if self.clamp == Clamp.OPEN else self.spec.jaw_stroke_m
+        spec, self._locked = self.spec, False
+        force = spec.soft_force_n if self.clamp == Clamp.SOFT else spec.hard_force_n
+        target = 0.0 if self.clamp == Clamp.OPEN else spec.jaw_stroke_m
+        # A hard clamp on a part that the soft clamp already holds builds up pressure, not speed.
+        speed = spec.press_speed_m_s if self.clamp == Clamp.HARD else spec.jaw_speed_m_s
+        self.world.wake(self.body)
         for jaw in self._jaws:
-            self.world.servo(self.body, jaw, target, force / 1.0, self.spec.jaw_speed_m_s)
+            self.world.servo(self.body, jaw, target, force, speed)
+
+    def _lock_jaws(self) -> None:
+        """The wedge of a power chuck holds the jaws where they stopped, all at the same radius."""
+        self._locked = True
+        for jaw in self._jaws:
+            self.world.servo(
+                self.body, jaw, self.travel_m, self.spec.wedge_force_n, self.spec.press_speed_m_s
+            )
 
     def _drive_door(self) -> None:
+        self.world.wake(self.body)
         target = DOOR_TRAVEL_M if self.door_target == "OPEN" else 0.0
         self.world.servo(self.body, self._door, target, 150.0, self.spec.door_speed_m_s, gain=0.1)
 
@@ -308,7 +362,9 @@ class MachineTool:
             period_s: time since the last reading.
         """
         states = self.world.joint_states(self.body, (0, 1, 2, 3))
-        self.travel_m = (states[0][0] + states[1][0] + states[2][0]) / 3.0
+        before, self.travel_m = self.travel_m, (states[0][0] + states[1][0] + states[2][0]) / 3.0
+        if self.clamp == Clamp.HARD and not self._locked and abs(self.travel_m - before) < 2e-5:
+            self._lock_jaws()
         self.door_m = states[3][0]
         self.arm_inside = arm_inside
         self.part_present = self.seat_ok = False
@@ -355,6 +411,11 @@ class Plc:
         self.machine = machine
         self._still_s = self._unseated_s = 0.0
         self._lift_out = False
+
+    @property
+    def wants_removal(self) -> bool:
+        """Whether a badly seated part must be lifted out before the chuck closes again."""
+        return self._lift_out
 
     def scan(self, arm_still: bool, gripper_open: bool, period_s: float) -> None:
         """One scan, after `MachineTool.sense`."""

@@ -27,10 +27,14 @@ def write_palette(path: Path) -> None:
     for index in range(LEVELS**3):
         if index % _PALETTE_PX == 0:
             rows.append(0)
-        rows += bytes(step * c for c in (index // LEVELS**2, index // LEVELS % LEVELS, index % LEVELS))
+        rows += bytes(
+            step * c for c in (index // LEVELS**2, index // LEVELS % LEVELS, index % LEVELS)
+        )
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", _PALETTE_PX, _PALETTE_PX, 8, 2, 0, 0, 0)
     path.write_bytes(
@@ -45,7 +49,8 @@ def palette_uv(rgba: Rgba) -> tuple[float, float]:
     """The texture coordinate of the palette colour nearest to `rgba`."""
     r, g, b = (min(LEVELS - 1, max(0, round(c * (LEVELS - 1)))) for c in rgba[:3])
     index = (r * LEVELS + g) * LEVELS + b
-    return (index % _PALETTE_PX + 0.5) / _PALETTE_PX, (index // _PALETTE_PX + 0.5) / _PALETTE_PX
+    u, v = (index % _PALETTE_PX + 0.5) / _PALETTE_PX, (index // _PALETTE_PX + 0.5) / _PALETTE_PX
+    return u, 1.0 - v  # the picture's first row is at v = 1
 
 
 @lru_cache(maxsize=4096)

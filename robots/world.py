@@ -236,11 +236,19 @@ class World:
     ) -> int:
         """Adds a loose rigid part; one that starts `asleep` wakes when something touches it."""
         body = self.add_articulated(name, link, (), xyz_m=xyz_m, quat=quat, surface=surface)
-        state = bullet.ACTIVATION_STATE_ENABLE_SLEEPING | (
-            bullet.ACTIVATION_STATE_SLEEP if asleep else 0
-        )
-        bullet.changeDynamics(body, -1, activationState=state, physicsClientId=self.client)
+        self.let_sleep(body, asleep=asleep)
         return body
+
+    def let_sleep(self, body: int, *, asleep: bool = True) -> None:
+        """Lets a body rest until something touches it; who tells its motors to move must wake it."""
+        sleeps = bullet.ACTIVATION_STATE_SLEEP if asleep else 0
+        state = bullet.ACTIVATION_STATE_ENABLE_SLEEPING | sleeps
+        bullet.changeDynamics(body, -1, activationState=state, physicsClientId=self.client)
+
+    def wake(self, body: int) -> None:
+        """Wakes a body and keeps it awake."""
+        state = bullet.ACTIVATION_STATE_DISABLE_SLEEPING | bullet.ACTIVATION_STATE_WAKE_UP
+        bullet.changeDynamics(body, -1, activationState=state, physicsClientId=self.client)
 
     def add_articulated(
         self,
@@ -478,6 +486,10 @@ class World:
             Contact(self._names[c[1]], c[3], self._names[c[2]], c[4], c[5], c[7], c[8], c[9])
             for c in bullet.getContactPoints(**only)
         ]
+
+    def touching(self, a: int, b: int) -> bool:
+        """Whether two bodies touched in the last step."""
+        return any(c[9] > 0.0 for c in bullet.getContactPoints(a, b, physicsClientId=self.client))
 
     def gap_m(self, a: int, b: int, reach_m: float, *, link_b: int | None = None) -> float:
         """Smallest distance between two bodies (negative in penetration); `reach_m` where farther."""

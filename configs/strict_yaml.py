@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
-from experiments.errors import UserError
+
+class StrictYamlError(ValueError):
+    """A document is not strict YAML; says where and why."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -78,7 +80,7 @@ def read_yaml(text: str, source: str = "YAML") -> Any:
         source: What to call it in an error, usually its path.
 
     Raises:
-        UserError: If the document is not strict YAML, naming the line.
+        StrictYamlError: If the document is not strict YAML, naming the line.
     """
     loader = _Loader(text)
     try:
@@ -86,7 +88,9 @@ def read_yaml(text: str, source: str = "YAML") -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise UserError(f"{source}{line}: {getattr(error, 'problem', None) or error}") from None
+        raise StrictYamlError(
+            f"{source}{line}: {getattr(error, 'problem', None) or error}"
+        ) from None
     finally:
         loader.dispose()
 

@@ -1,0 +1,1 @@
+"""Who does the work: taught programs, experts, reinforcement learning, imitation."""

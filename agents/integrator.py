@@ -1,0 +1,256 @@
+"""The integrator's cell: the taught program plus what a good system integrator sells with it.
+
+A 2-D camera over the tray finds the part by classical image processing and shifts the program; part-present
+and seat checks, a search where the part jams on its way down, and pre-written recovery: retry twice, then reject.
+Rules only: whatever is outside them calls a person.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from agents import vision
+from agents.policy import Action, Needs, Observation
+from agents.taught import ALARM, CLAMP, COMMANDED, FORCE, GRIPPED, SEAT, Key, Order, Taught, arrived
+
+CAMERA = "tray"
+# Where the hand waits while the camera looks (m, world): in front of the machine, off the tray.
+LOOK_M = (0.26, 0.05, 0.27)
+RETRIES = 2
+GRIP_STEPS = 12
+JAM_N = 30.0
+SEARCH_M = 0.001
+_MARGIN_PX = 40
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the camera saw of a part type in a slot while teaching."""
+
+    blob: vision.Blob
+    at_m: tuple[float, float, float]
+
+
+class Integrator(Taught):
+    """Vision offset, checks, search, retry; the same hands and machine as everyone."""
+
+    needs = Needs(observation="rgb", control="ee_yaw", cameras=(CAMERA,), image_size=256)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.references: dict[Key, Reference] = {}
+        self.colours: dict[str, np.ndarray] = {}
+        self.symmetry: dict[str, int] = {}
+
+    # -- teaching ---------------------------------------------------------------------------------
+    def study(self, key: Key, instruction: str, env: Any, observation: Mapping[str, Any]) -> None:
+        """Takes a picture with the arm out of the way and notes colour, place, area and angle."""
+        grasp = next((k for k in self.programs[key] if k.name == "grasp"), None)
+        if grasp is None:
+            return
+        look = replace(grasp, name="look", position_m=LOOK_M)
+        for _ in range(40):
+            observation, *_ = env.step(self.towards(look, observation["agent_pos"]))
+            if arrived(look, observation["agent_pos"]):
+                break
+        part, colour = str(key[0]), self.words.order(instruction).colour
+        image, lens = observation[f"image_{CAMERA}"], observation[f"calibration_{CAMERA}"]
+        u, v = project(lens, grasp.position_m)
+        patch = image[round(v) - 2 : round(v) + 3, round(u) - 2 : round(u) + 3]
+        self.colours[str(colour)] = np.median(vision.chroma(patch).reshape(-1, 3), axis=0)
+        if part not in self.symmetry:
+            self.symmetry[part] = env.sides(part)
+        blob = self._find(image, str(colour), part)
+        if blob is not None:
+            self.references[key] = Reference(blob, grasp.position_m)
+
+    def _find(self, image: np.ndarray, colour: str, part: str) -> vision.Blob | None:
+        mask = vision.coloured(image, self.colours[colour])
+        seen = np.array([r.blob.centre_px for r in self.references.values()])
+        if len(seen) > 8:  # only where parts can lie
+            (left, top), (right, bottom) = seen.min(0) - _MARGIN_PX, seen.max(0) + _MARGIN_PX
+            rows, columns = np.indices(mask.shape)
+            mask &= (columns > left) & (columns < right) & (rows > top) & (rows < bottom)
+        return vision.measure(vision.largest(mask), self.symmetry.get(part, 0))
+
+    # -- working ----------------------------------------------------------------------------------
+    def reset(self, instruction: str, seed: int) -> None:
+        """Begins an order: look first."""
+        super().reset(instruction, seed)
+        self.retries = self.searches = 0
+        self.rejected = False
+        self.blind = self.order.part is None
+        if not self.blind:
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Opens, gets out of the way and starts again with a picture."""
+        first = self.keys[0]
+        clear = [] if self.retries == 0 else [replace(first, name="clear", close=False)]
+        self.keys = [
+            *clear,
+            replace(first, name="look", position_m=LOOK_M, frame="world", wait="none", close=False),
+        ]
+        self.index = self.waited = 0
+
+    def act(self, observation: Observation) -> Action:
+        """Checks, then the action towards the program's present key pose."""
+        assert isinstance(observation, Mapping)
+        robot, machine = observation["agent_pos"], observation["machine"]
+        key = self.keys[self.index]
+        if key.name == "look" and not self.rejected and arrived(key, robot):
+            self._aim(observation)
+        elif not self.blind:
+            self._check(key, robot, machine)
+        self.advance(robot, machine)
+        return self.towards(self.keys[self.index], robot)
+
+    def _aim(self, observation: Mapping[str, Any]) -> None:
+        """Finds the part and shifts the program to it; rejects the order where there is none."""
+        order, lens = self.order, observation[f"calibration_{CAMERA}"]
+        part = str(order.part)
+        blob = (
+            self._find(observation[f"image_{CAMERA}"], str(order.colour), part)
+            if order.colour in self.colours
+            else None
+        )
+        key = self._match(blob, order) if blob is not None else None
+        if blob is None or key is None:
+            self.rejected = True
+            return
+        reference = self.references[key]
+        dx, dy = shift(lens, reference.at_m, reference.blob.centre_px, blob.centre_px)
+        sides = self.symmetry[part]
+        turn = (
+            image_turn(lens, reference.at_m, blob.angle_rad - reference.blob.angle_rad)
+            if sides
+            else 0.0
+        )
+        if sides:
+            period = 2 * math.pi / math.lcm(sides, 2)
+            turn -= period * round(turn / period)
+        self.keys = [self._shifted(k, dx, dy, turn) for k in self.programs[key]]
+        self.index = self.waited = 0
+
+    def _match(self, blob: vision.Blob, order: Order) -> Key | None:
+        """The program whose slot is nearest and, where the order gives no size, whose area fits best."""
+        known = [k for k in self.references if k[0] == order.part and order.size in (None, k[1])]
+        if not known:
+            return None
+
+        def misfit(key: Key) -> float:
+            seen = self.references[key].blob
+            far = math.dist(seen.centre_px, blob.centre_px) / 10
+            return far + 20 * abs(math.log(blob.area_px / seen.area_px))
+
+        return min(known, key=misfit)
+
+    @staticmethod
+    def _shifted(key: Any, dx: float, dy: float, turn: float) -> Any:
+        if key.frame != "part":
+            return key
+        x, y, z = key.position_m
+        return replace(key, position_m=(x + dx, y + dy, z), yaw_rad=key.yaw_rad + turn)
+
+    # -- checks and recovery ----------------------------------------------------------------------
+    def _check(self, key: Any, robot: np.ndarray, machine: np.ndarray) -> None:
+        holding = bool(robot[GRIPPED] > 0.5)
+        if (key.name == "close" and self.waited >= GRIP_STEPS and not holding) or (key.name in ("lift", "door", "above", "seat") and not holding):
+            self._retry()
+        elif key.name == "seat" and abs(float(robot[FORCE][2])) > JAM_N and not arrived(key, robot):
+            self._search(key, robot)
+        elif (
+            key.name in ("release", "retreat")
+            and machine[ALARM] > 0.5
+            and machine[CLAMP] < 0.5
+            and not machine[SEAT]
+        ):
+            self._reseat(key)
+
+    def _retry(self) -> None:
+        self.retries += 1
+        if self.retries > RETRIES:
+            self.rejected = True
+        first = self.keys[self.index]
+        x, y, z = first.position_m
+        self.keys = [
+            replace(first, position_m=(x, y, z + 0.08), wait="none", frame="world"),
+            *self.keys,
+        ]
+        self._look_again()
+
+    def _search(self, key: Any, robot: np.ndarray) -> None:
+        """Lifts a little and comes down again beside, on a square spiral."""
+        if self.searches >= 8:
+            return
+        ring = ((1, 0), (0, 1), (-1, 0), (0, -1), (1, 1), (-1, 1), (-1, -1), (1, -1))[self.searches]
+        self.searches += 1
+        x, y, z = key.position_m
+        beside = replace(key, position_m=(x + ring[0] * SEARCH_M, y + ring[1] * SEARCH_M, z))
+        at = robot[COMMANDED].tolist()
+        up = replace(
+            beside, name="above", position_m=(*beside.position_m[:2], at[2] + 0.006), wait="none"
+        )
+        self.keys = [up, beside, *self.keys[self.index + 1 :]]
+        self.index = self.waited = 0
+
+    def _reseat(self, key: Any) -> None:
+        """Takes the part again where it was let go, lifts it and seats it anew."""
+        self.retries += 1
+        if self.retries > RETRIES:
+            return
+        program = [
+            k for k in self.keys if k.name in ("above", "seat", "release", "retreat", "exit")
+        ]
+        seat = next(k for k in program if k.name == "seat")
+        down = replace(seat, name="grasp", close=False, wait="none")
+        grip = replace(seat, name="close", wait="gripped")
+        self.keys = [down, grip, *self._again(program)]
+        self.index = self.waited = 0
+
+    @staticmethod
+    def _again(program: list[Any]) -> list[Any]:
+        seat = next(i for i, k in enumerate(program) if k.name == "seat")
+        x, y, z = program[seat].position_m
+        up = replace(program[seat], name="above", position_m=(x, y, z + 0.03), wait="none")
+        return [up, *program[seat:]]
+
+
+# -- camera geometry ----------------------------------------------------------------------------------
+def project(lens: np.ndarray, point_m: Any) -> tuple[float, float]:
+    """Pixel (column, row) of a world point through a (3, 4) projection."""
+    u, v, w = (lens @ np.array([*point_m, 1.0])).tolist()
+    return u / w, v / w
+
+
+def _jacobian(lens: np.ndarray, at_m: tuple[float, float, float]) -> np.ndarray:
+    """(2, 2) pixels per metre along world x and y at a point."""
+    u0, v0 = project(lens, at_m)
+    columns = []
+    for axis in (0, 1):
+        moved = list(at_m)
+        moved[axis] += 1e-3
+        u, v = project(lens, moved)
+        columns.append([(u - u0) * 1e3, (v - v0) * 1e3])
+    return np.array(columns).T
+
+
+def shift(
+    lens: np.ndarray,
+    at_m: tuple[float, float, float],
+    before_px: tuple[float, float],
+    now_px: tuple[float, float],
+) -> tuple[float, float]:
+    """How far (m, world x and y) a point at height `at_m[2]` moved between two pixels."""
+    moved = np.linalg.solve(_jacobian(lens, at_m), np.subtract(now_px, before_px))
+    return float(moved[0]), float(moved[1])
+
+
+def image_turn(lens: np.ndarray, at_m: tuple[float, float, float], angle_rad: float) -> float:
+    """A turn in the picture as a turn about the world's vertical: the sign flips where the view mirrors."""
+    return angle_rad * math.copysign(1.0, float(np.linalg.det(_jacobian(lens, at_m))))

@@ -1,0 +1,243 @@
+"""Reinforcement learning with stable-baselines3: PPO, SAC and TQC, with or without HER.
+
+Learning goes in segments. At the start of each, everything random is seeded anew from the run's seed
+and the segment's number and episodes begin afresh, so that a run that goes on from a checkpoint
+takes the same steps as one that was never stopped. What comes out is a NumPy policy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from agents.learner import Learner, Pending, Session
+from agents.policy import Needs, Policy
+
+
+@dataclass(frozen=True)
+class PpoHyper:
+    """Hyper-parameters of PPO (Schulman et al. 2017).
+
+    Attributes:
+        n_steps: Budget of environment steps.
+        n_envs: Environments stepped together.
+        horizon: Steps of each environment between updates.
+        segment: Updates in a segment.
+        batch: Steps in a minibatch.
+        epochs: Passes over the steps of an update.
+        rate: Learning rate; falls to zero along a line.
+        gamma: Discount.
+        gae_lambda: Of generalised advantage estimation.
+        clip: Clipping range of the probability ratio.
+        entropy: Weight of the entropy bonus.
+        log_std: Initial logarithm of the actions' standard deviation.
+        hidden: Sizes of the hidden layers, of actor and critic each.
+        validate_episodes: Episodes of a validation.
+        validate_every: Segments from one validation to the next.
+        start: Agent whose learning comes first and whose network PPO goes on with; empty for none.
+        start_steps: Environment steps of that.
+        warm_up: Updates in which only the critic learns, after a start.
+        target_kl: An update ends early beyond this divergence; 0 for never.
+    """
+
+    n_steps: int = 300_000
+    n_envs: int = 16
+    horizon: int = 128
+    segment: int = 4
+    batch: int = 512
+    epochs: int = 10
+    rate: float = 5e-4
+    gamma: float = 0.98
+    gae_lambda: float = 0.95
+    clip: float = 0.2
+    entropy: float = 0.0
+    log_std: float = -0.5
+    hidden: tuple[int, ...] = (64, 64)
+    validate_episodes: int = 50
+    validate_every: int = 4
+    start: str = ""
+    start_steps: int = 0
+    warm_up: int = 0
+    target_kl: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("n_steps", "n_envs", "horizon", "segment", "batch", "epochs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: allowed is 1 or more")
+        if self.start and self.start_steps < 1:
+            raise ValueError("start_steps is 0: allowed is 1 or more where there is a start")
+
+
+@dataclass(frozen=True)
+class SacHyper:
+    """Hyper-parameters of SAC (Haarnoja et al. 2018) and TQC (Kuznetsov et al. 2020).
+
+    Attributes:
+        n_steps: Budget of environment steps.
+        n_envs: Environments stepped together.
+        her: Whether goals are relabelled in hindsight (Andrychowicz et al. 2017).
+        reward: What is learned from, "sparse" or "dense"; HER goes with "sparse" only.
+        segment: Steps of each environment in a segment.
+        warm_up: Random steps at the start.
+        batch: Transitions in a minibatch.
+        updates: Gradient steps for each step of all environments.
+        buffer: Transitions that are kept.
+        rate: Learning rate.
+        gamma: Discount.
+        tau: Speed of the target networks.
+        hidden: Sizes of the hidden layers.
+        validate_episodes: Episodes of a validation.
+    """
+
+    n_steps: int = 40_000
+    n_envs: int = 8
+    her: bool = True
+    reward: str = "sparse"
+    segment: int = 250
+    warm_up: int = 1_000
+    batch: int = 256
+    updates: int = 4
+    buffer: int = 200_000
+    rate: float = 1e-3
+    gamma: float = 0.95
+    tau: float = 0.02
+    hidden: tuple[int, ...] = (128, 128)
+    validate_episodes: int = 50
+
+    def __post_init__(self) -> None:
+        if self.reward not in ("sparse", "dense"):
+            raise ValueError(f"reward is {self.reward!r}: allowed are sparse, dense")
+        if self.her and self.reward != "sparse":
+            raise ValueError(
+                "her with reward 'dense': goals relabelled in hindsight need reward 'sparse'"
+            )
+        for name in ("n_steps", "n_envs", "segment", "batch", "updates", "buffer"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: allowed is 1 or more")
+
+
+class _Segments(Learner):
+    """What the three have in common: learning in segments, with validation on the side."""
+
+    hyper: Any
+
+    def default_steps(self) -> int:
+        """Return the budget of environment steps."""
+        return int(self.hyper.n_steps)
+
+    def learn(self, session: Session) -> None:
+        """Learn until the budget is used up."""
+        from agents.sb3 import Model
+
+        model = self._start(session) or Model(self._build, self.hyper, session)
+        try:
+            number = model.restore(session.restored) if session.restored else 0
+            pending: tuple[Policy, Pending] | None = None
+            while session.n_done < session.n_steps:
+                metrics = model.learn(number, self._segment_steps(session))
+                number += 1
+                policy = model.policy(self.needs)
+                session.report(segment=number, **metrics, **_settle(session, pending))
+                pending = None
+                last = session.n_done >= session.n_steps
+                if last or number % getattr(self.hyper, "validate_every", 1) == 0:
+                    n = 4 if session.quick else self.hyper.validate_episodes
+                    pending = policy, session.validate(policy, n)
+                if not last:
+                    session.checkpoint(*model.state(number))
+            session.report(**_settle(session, pending))
+        finally:
+            model.close()
+
+    def _start(self, session: Session) -> Any:
+        """Return a model to go on with, where there is one."""
+        return None
+
+    def _segment_steps(self, session: Session) -> int:
+        raise NotImplementedError
+
+    def _build(self, venv: Any, seed: int) -> Any:
+        raise NotImplementedError
+
+
+def _settle(session: Session, pending: tuple[Policy, Pending] | None) -> dict[str, float]:
+    """Wait for a validation, and offer its policy."""
+    if pending is None:
+        return {}
+    policy, validation = pending
+    episodes = validation.result()
+    success = sum(e.success for e in episodes) / len(episodes)
+    # Of policies that succeed as often, the quicker is better.
+    length = sum(e.n_steps for e in episodes) / len(episodes)
+    session.offer(policy, success - 1e-5 * length)
+    return {"success": success, "length": length}
+
+
+class Ppo(_Segments):
+    """PPO, from scratch or from where an imitating agent has come."""
+
+    hyper_class = PpoHyper
+
+    def __init__(self, hyper: PpoHyper = PpoHyper()) -> None:
+        self.hyper = hyper
+
+    def _segment_steps(self, session: Session) -> int:
+        return self.hyper.horizon * self.hyper.n_envs * self.hyper.segment
+
+    def _build(self, venv: Any, seed: int) -> Any:
+        from stable_baselines3 import PPO
+        from torch import nn
+
+        hyper = self.hyper
+        sizes = list(hyper.hidden)
+        return PPO(
+            "MlpPolicy", venv, learning_rate=hyper.rate, n_steps=hyper.horizon,
+            batch_size=hyper.batch, n_epochs=hyper.epochs, gamma=hyper.gamma,
+            gae_lambda=hyper.gae_lambda, clip_range=hyper.clip, ent_coef=hyper.entropy,
+            target_kl=hyper.target_kl or None, seed=seed, device="cpu",
+            policy_kwargs={
+                "net_arch": {"pi": sizes, "vf": sizes}, "log_std_init": hyper.log_std,
+                "activation_fn": nn.ReLU if hyper.start else nn.Tanh,
+            },
+        )  # fmt: skip
+
+
+class Sac(_Segments):
+    """SAC, with goals relabelled in hindsight or not."""
+
+    hyper_class = SacHyper
+    library = "stable_baselines3:SAC"
+
+    def __init__(self, hyper: SacHyper = SacHyper()) -> None:
+        self.hyper = hyper
+        observation = "state" if hyper.her else "flat"
+        self.needs = dataclasses.replace(Needs(), observation=observation, reward=hyper.reward)
+
+    def _segment_steps(self, session: Session) -> int:
+        return self.hyper.segment * self.hyper.n_envs
+
+    def _build(self, venv: Any, seed: int) -> Any:
+        from importlib import import_module
+
+        from stable_baselines3 import HerReplayBuffer
+
+        hyper = self.hyper
+        module, _, name = self.library.partition(":")
+        her = {
+            "replay_buffer_class": HerReplayBuffer,
+            "replay_buffer_kwargs": {"n_sampled_goal": 4, "goal_selection_strategy": "future"},
+        }
+        return getattr(import_module(module), name)(
+            "MultiInputPolicy" if hyper.her else "MlpPolicy", venv, learning_rate=hyper.rate,
+            buffer_size=hyper.buffer, learning_starts=hyper.warm_up, batch_size=hyper.batch,
+            tau=hyper.tau, gamma=hyper.gamma, train_freq=1, gradient_steps=hyper.updates,
+            seed=seed, device="cpu", policy_kwargs={"net_arch": list(hyper.hidden)},
+            **(her if hyper.her else {}),
+        )  # fmt: skip
+
+
+class Tqc(Sac):
+    """TQC, with goals relabelled in hindsight or not."""
+
+    library = "sb3_contrib:TQC"

@@ -1,0 +1,166 @@
+"""The taught program: key poses recorded once at the nominal layout, replayed blindly.
+
+This is how most robots on shop floors work. A program belongs to a part type and a slot; the work order
+(the instruction) says which. Where the order leaves one out, the program of the medium part or of slot 1 runs.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from agents.policy import Action, Needs, Observation, Policy, Teachable
+
+# Positions in the last 24 numbers of `agent_pos`, the same for every arm.
+COMMANDED, ROTATION, MEASURED = slice(-24, -21), slice(-21, -17), slice(-17, -14)
+OPENING, GRIPPED, FORCE = -10, -8, slice(-6, -3)
+DOOR, CLAMP, PRESENT, SEAT, CYCLE, ALARM = range(6)
+_ORDER = re.compile(r"the (?P<size>\w+) (?P<colour>\w+) (?P<part>\w+) from slot (?P<slot>\d+)")
+# Orders seen in a row without a new program before teaching ends.
+_PATIENCE, _MOST = 150, 2000
+
+
+@dataclass(frozen=True)
+class Order:
+    """What an instruction asks for; None where it does not say."""
+
+    part: str | None = None
+    size: str | None = None
+    colour: str | None = None
+    slot: int | None = None
+
+
+@dataclass
+class Words:
+    """The words for parts, sizes and colours that were met while teaching."""
+
+    parts: set[str]
+    sizes: set[str]
+    colours: set[str]
+
+    def order(self, instruction: str) -> Order:
+        """Reads an instruction by its key words."""
+        found = re.findall(r"[a-z]+|\d+", instruction.lower())
+
+        def first(known: set[str]) -> str | None:
+            return next((w for w in found if w in known), None)
+
+        number = re.search(r"slot (\d+)", instruction)
+        slot = int(number.group(1)) if number else None
+        return Order(first(self.parts), first(self.sizes), first(self.colours), slot)
+
+
+Key = tuple[str | None, str | None, int | None]
+
+
+class Taught(Policy, Teachable):
+    """Replays the program of the order's part and slot; waits for the machine's signals, checks nothing else."""
+
+    controls = ("ee_yaw",)
+    needs = Needs(observation="rgb", control="ee_yaw", cameras=())
+    # Steps to wait for a signal before going on regardless.
+    patience = 40
+
+    def __init__(self) -> None:
+        self.programs: dict[Key, list[Any]] = {}
+        self.words = Words(set(), set(), set())
+
+    # -- teaching ---------------------------------------------------------------------------------
+    def teach(self, make_env: Callable[..., gymnasium.Env[Any, Any]]) -> None:
+        """Records one program for each part type and slot at the nominal layout."""
+        env: Any = make_env(split="nominal").unwrapped
+        self.stride = env.stride
+        since, low = 0, env.seeds["train"][0]
+        for seed in range(low, low + _MOST):
+            observation, info = env.reset(seed=seed)
+            key = self._learn_words(info["instruction"])
+            since = 0 if key not in self.programs else since + 1
+            if since == 0:
+                self.programs[key] = env.plan()
+                self.study(key, info["instruction"], env, observation)
+            if since >= _PATIENCE or key == (None, None, None):
+                break
+        env.close()
+
+    def study(self, key: Key, instruction: str, env: Any, observation: Mapping[str, Any]) -> None:
+        """What else is noted down with a program; nothing here."""
+
+    def _learn_words(self, instruction: str) -> Key:
+        match = _ORDER.search(instruction)
+        if match is None:
+            return (None, None, None)
+        self.words.parts.add(match["part"])
+        self.words.sizes.add(match["size"])
+        self.words.colours.add(match["colour"])
+        return (match["part"], match["size"], int(match["slot"]))
+
+    def program(self, order: Order) -> list[Any]:
+        """The program for an order, with the defaults where it does not say."""
+        if (None, None, None) in self.programs:
+            return self.programs[(None, None, None)]
+        wanted = (order.part, order.size or "medium", order.slot or 1)
+        return self.programs.get(wanted) or next(iter(self.programs.values()))
+
+    # -- working ----------------------------------------------------------------------------------
+    def reset(self, instruction: str, seed: int) -> None:
+        """Begins the program of this order."""
+        self.order = self.words.order(instruction)
+        self.keys = list(self.program(self.order))
+        self.index = self.waited = 0
+
+    def act(self, observation: Observation) -> Action:
+        """The action towards the program's present key pose."""
+        assert isinstance(observation, Mapping)
+        robot, machine = observation["agent_pos"], observation["machine"]
+        self.advance(robot, machine)
+        return self.towards(self.keys[self.index], robot)
+
+    def towards(self, key: Any, robot: np.ndarray) -> Action:
+        """The action from the commanded pose towards a key pose."""
+        action = self.stride.action(key, robot[COMMANDED].tolist(), tool_yaw(robot[ROTATION]))
+        return np.clip(np.array(action, np.float32), -1.0, 1.0)
+
+    def advance(self, robot: np.ndarray, machine: np.ndarray) -> None:
+        """Goes on to the next key pose where this one is reached and its signal has come."""
+        key = self.keys[self.index]
+        if not arrived(key, robot):
+            return
+        self.waited += 1
+        if self.index + 1 < len(self.keys) and (
+            signal(key, robot, machine) or self.waited > self.patience
+        ):
+            self.index, self.waited = self.index + 1, 0
+
+
+def tool_yaw(quaternion: np.ndarray) -> float:
+    """Turn about the vertical of a tool that points down, from its (x, y, z, w) quaternion."""
+    x, y, z, w = quaternion.tolist()
+    return math.atan2(2 * (x * y + z * w), 1 - 2 * (y * y + z * z))
+
+
+def arrived(key: Any, robot: np.ndarray) -> bool:
+    """Whether the commanded and the measured hand are at a key pose."""
+    goal = np.array(key.position_m)
+    turn = tool_yaw(robot[ROTATION]) - key.yaw_rad
+    turn -= 2 * math.pi * round(turn / (2 * math.pi))
+    commanded = float(np.abs(robot[COMMANDED] - goal).max())
+    return (
+        commanded < 5e-4 and abs(turn) < 0.01 and float(np.abs(robot[MEASURED] - goal).max()) < 4e-3
+    )
+
+
+def signal(key: Any, robot: np.ndarray, machine: np.ndarray) -> bool:
+    """Whether the signal that a key pose waits for is there."""
+    if key.wait == "gripped":
+        return bool(robot[GRIPPED] > 0.5)
+    if key.wait == "soft clamp":
+        return bool(machine[CLAMP] >= 0.5)
+    if key.wait == "hard clamp":
+        return bool(machine[CLAMP] >= 1.0)
+    return True

@@ -1,0 +1,317 @@
+"""The Gymnasium environment of a cell: options, stepping, rewards, rendering."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from envs.cell.control import CONTROLS, HandControl, action_size
+from envs.cell.observation import OBSERVATIONS, ImageObserver, StateObserver
+from envs.cell.parts import families
+from envs.cell.plan import KeyPose, Stride
+from envs.cell.scene import CAMERAS, Cell, Draw, Snapshot, draw_scene
+from envs.cell.task import Task
+from envs.cell.rewards import weighted
+from envs.cell.variation import split
+from robots.catalog import ARMS, arm_spec
+from robots.gripper import GripperSpec
+from robots.machine_tool import MachineSpec
+from robots.world import EngineSpec, World
+
+MACHINES: Mapping[str, MachineSpec] = {"vertical_lathe": MachineSpec()}
+REWARDS = ("dense", "sparse")
+RENDER_PX = (480, 360)
+
+
+def choice(what: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Raises one clear ValueError where `value` is not among `allowed`."""
+    if value not in allowed:
+        near = difflib.get_close_matches(str(value), allowed, 1, 0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"unknown {what} {value!r}: allowed are {', '.join(allowed)}{hint}")
+
+
+@dataclass(frozen=True)
+class CellConfig:
+    """Options of a cell environment, checked when made."""
+
+    robot: str = "lrmate200id"
+    machine: str = "vertical_lathe"
+    observation: str = "state"
+    control: str = "ee_yaw"
+    reward: str = "dense"
+    split: str = "seen"
+    cameras: tuple[str, ...] = ("tray", "chuck")
+    image_size: int = 96
+    render_mode: str | None = None
+    gripper: GripperSpec = field(default_factory=GripperSpec)
+
+    def __post_init__(self) -> None:
+        choice("robot", self.robot, ARMS)
+        choice("machine", self.machine, tuple(MACHINES))
+        choice("observation", self.observation, OBSERVATIONS)
+        choice("control", self.control, CONTROLS)
+        choice("reward", self.reward, REWARDS)
+        for camera in self.cameras:
+            choice("camera", camera, tuple(CAMERAS))
+        if not isinstance(self.image_size, int) or not 64 <= self.image_size <= 512:
+            raise ValueError(f"image_size {self.image_size!r}: allowed are 64 to 512")
+        if self.render_mode not in (None, "rgb_array", "human"):
+            raise ValueError(
+                f"render_mode {self.render_mode!r}: allowed are None, 'rgb_array', 'human'"
+            )
+        split(self.split)
+
+    @property
+    def pictures(self) -> bool:
+        """Whether anything is looked at."""
+        return self.observation in ("rgb", "rgbd") or self.render_mode is not None
+
+
+def make(task: str, **options: Any) -> CellEnv:
+    """Entry point of every registered id: `task` names a file in `envs/cell/tasks`.
+
+    Raises:
+        ValueError: for an unknown option or value, in one line.
+    """
+    names = tuple(CellConfig.__dataclass_fields__)
+    for name in options:
+        choice("option", name, names)
+    if "cameras" in options:
+        options["cameras"] = tuple(options["cameras"])
+    return CellEnv(task_class(task)(), CellConfig(**options))
+
+
+@cache
+def task_class(module: str) -> type[Task]:
+    """The task in `envs/cell/tasks/<module>.py`, whose class is the module's name in CamelCase."""
+    found = import_module(f"envs.cell.tasks.{module}")
+    task: type[Task] = getattr(found, "".join(w.capitalize() for w in module.split("_")))
+    return task
+
+
+class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
+    """One task in one cell. `world`, `plan()`, `ledger` and `seeds` are for outsiders, see docs."""
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array", "human"], "render_fps": 20}
+
+    def __init__(self, task: Task, config: CellConfig):
+        self.task, self.config = task, config
+        self.render_mode = config.render_mode
+        self.metadata = dict(type(self).metadata)
+        self._max_episode_steps = task.max_steps
+        self.task_description = (task.__doc__ or "").strip()
+        self._split = split(config.split)
+        self.seeds = dict(self._split.seeds)
+        self.stride = Stride()
+        spec = arm_spec(config.robot)
+        joints = len(spec.joints)
+        engine = EngineSpec(rate_hz=task.rate_hz, contact_erp=0.8)
+        self.world = World(engine, visuals=config.pictures, window=config.render_mode == "human")
+        machine = MACHINES[config.machine] if task.machine else None
+        self.cell = Cell(self.world, spec, config.gripper, machine)
+        self._control = HandControl(config.control, self.stride)
+        self._observer: StateObserver | ImageObserver
+        if config.observation in ("rgb", "rgbd"):
+            depth = config.observation == "rgbd"
+            self._observer = ImageObserver(joints, config.cameras, config.image_size, depth=depth)
+        else:
+            self._observer = StateObserver(task, joints, flat=config.observation == "flat")
+        self._tolerance = np.array(task.tolerance)
+        self._size = action_size(config.control, joints)
+        self.observation_space = self._observer.space
+        self.action_space = spaces.Box(-1.0, 1.0, (self._size,), np.float32)
+        self.process = SimpleNamespace()
+        self.instruction = ""
+        self._now: Snapshot | None = None
+        self._over = True
+
+    # -- episode ----------------------------------------------------------------------------------
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Builds a new episode; it follows from the seed alone, or from the last seed's sequence."""
+        super().reset(seed=seed)
+        if self.world.closed:
+            raise RuntimeError("this environment is closed")
+        if options:
+            raise ValueError(f"unknown reset option {next(iter(options))!r}: there are none")
+        self.cell.build(self._draw())
+        self._control.begin(self.cell.arm)
+        self.instruction = self.task.say(self.cell.draw)
+        self._steps = self._held_steps = 0
+        self._over = False
+        self._now = self.cell.snapshot(self._control.position_m, self._control.yaw_rad)
+        self._observer.begin(self._now)
+        observation, reward, _, info = self._outcome(self._now)
+        return observation, info
+
+    def _draw(self) -> Draw:
+        layout = self.cell.layout
+        draw = draw_scene(
+            self.np_random,
+            self._split,
+            layout,
+            parts=self.task.parts,
+            chuckable=self.task.chuckable,
+        )
+        spread = self._split.draw(self.np_random, "goal_spread")[0]
+        return replace(draw, goal_m=self.task.draw_goal(self.np_random, spread))
+
+    def step(self, action: npt.ArrayLike) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """One control period of 50 ms.
+
+        Raises:
+            ValueError: for an action of the wrong shape or with a number that is not finite; nothing moves.
+            RuntimeError: after the end of an episode, or after `close`.
+        """
+        values = self._checked(action)
+        if self._over:
+            raise RuntimeError("the episode is over: call reset() first")
+        control, cell = self._control, self.cell
+        close = values[-1] < 0.0
+        whole = cell.advance(control.target(values), close)
+        now = cell.snapshot(control.position_m, control.yaw_rad)
+        if cell.arm.hold_following(now.hand.q_rad) or not whole or control.kind == "joint":
+            control.sync()
+            now.command_m, now.command_yaw_rad = control.position_m, control.yaw_rad
+        self._now = now
+        self._steps += 1
+        observation, reward, success, info = self._outcome(now)
+        truncated = not success and self._steps >= self._max_episode_steps
+        if success or truncated:
+            self._over = True
+            cell.finish(success)
+        return observation, reward, success, truncated, info
+
+    def _checked(self, action: npt.ArrayLike) -> list[float]:
+        array = np.asarray(action, dtype=np.float64)
+        if array.shape != (self._size,):
+            raise ValueError(f"action has shape {array.shape}: ({self._size},) is needed")
+        values: list[float] = array.tolist()
+        for i, value in enumerate(values):
+            if not -1.0 <= value <= 1.0:
+                if not math.isfinite(value):
+                    raise ValueError(
+                        f"action[{i}] is {value}: finite numbers in [-1, 1] are needed"
+                    )
+                values[i] = min(1.0, max(-1.0, value))
+        return values
+
+    def _outcome(self, now: Snapshot) -> tuple[Any, float, bool, dict[str, Any]]:
+        task, cell = self.task, self.cell
+        achieved, desired = task.achieved(cell, now), task.desired(cell)
+        good = reached(achieved, desired, task.tolerance, norm=task.norm)
+        self._held_steps = self._held_steps + 1 if good else 0
+        success = self._held_steps >= task.HOLD_STEPS
+        terms = task.terms(cell, now)
+        dense = weighted(terms, task.weights)
+        reward = dense if self.config.reward == "dense" else float(good) - 1.0
+        machine = cell.machine
+        info: dict[str, Any] = {
+            "is_success": success,
+            "instruction": self.instruction,
+            "reward_terms": terms,
+            "dense_reward": dense,
+            "cost": float(now.collided) + (machine.refused if machine is not None else 0),
+            "energy_j": now.energy_j,
+            "time_s": now.time_s,
+            **task.metrics(cell, now),
+        }
+        observation = self._observer.observe(cell, now, self.instruction, achieved, desired)
+        return observation, reward, success, info
+
+    def compute_reward(
+        self, achieved_goal: npt.NDArray[Any], desired_goal: npt.NDArray[Any], info: Any
+    ) -> Any:
+        """Goal reward, batched: sparse 0 or -1; dense rewards cannot be relabelled and are read back."""
+        if self.config.reward == "dense":
+            if isinstance(info, Mapping):
+                return float(info["dense_reward"])
+            return np.array([i["dense_reward"] for i in info])
+        gap = np.abs(np.asarray(achieved_goal, float) - np.asarray(desired_goal, float))
+        if self.task.norm:
+            far = np.linalg.norm(gap[..., :3], axis=-1) > self._tolerance[0]
+            bad = far | (gap[..., 3:] > self._tolerance[3:]).any(axis=-1)
+        else:
+            bad = (gap > self._tolerance).any(axis=-1)
+        return -(bad.astype(float)) if bad.ndim else -float(bad)
+
+    # -- for outsiders ----------------------------------------------------------------------------
+    @property
+    def ledger(self) -> Any:
+        """The events of this episode."""
+        return self.cell.ledger
+
+    @property
+    def split_sha256(self) -> str:
+        """Hash of the split, for results."""
+        return self._split.sha256
+
+    @staticmethod
+    def sides(part: str) -> int:
+        """Equal sides of a part's outline as its drawing shows it, 0 for round; `part` is its word."""
+        return next(t["medium"].symmetry for t in families().values() if t["medium"].word == part)
+
+    def plan(self) -> list[KeyPose]:
+        """Key poses that remain, from true poses.
+
+        Raises:
+            RuntimeError: before the first reset.
+        """
+        if self._now is None:
+            raise RuntimeError("there is no plan before reset()")
+        return self.task.plan(self.cell, self._now)
+
+    def expert_action(self) -> npt.NDArray[np.float32]:
+        """The action of the plan followed from the true state now (for `control="ee_yaw"`)."""
+        if self._now is None or self.config.control != "ee_yaw":
+            raise RuntimeError("the expert acts after reset() and with control='ee_yaw'")
+        key = self.plan()[0]
+        return np.array(
+            self.stride.action(key, self._control.position_m, self._control.yaw_rad), np.float32
+        )
+
+    def render(self) -> Any:
+        """An RGB picture (h, w, 3) of the whole cell; None where nothing was asked for."""
+        if self.render_mode != "rgb_array" or self._now is None:
+            return None
+        width, height = RENDER_PX
+        spec = CAMERAS["cell"]
+        return self.world.camera(spec, width, height, shadow=True, light=self.cell.light).rgb
+
+    def close(self) -> None:
+        """Gives the engine back; closing twice is harmless."""
+        self._over = True
+        self.world.close()
+
+
+def reached(
+    achieved: list[float], desired: list[float], tolerance: tuple[float, ...], *, norm: bool
+) -> bool:
+    """Whether a goal is met: each number within its tolerance, or the first three as a distance."""
+    gaps = [abs(a - d) for a, d in zip(achieved, desired, strict=True)]
+    if norm:
+        if math.sqrt(gaps[0] ** 2 + gaps[1] ** 2 + gaps[2] ** 2) > tolerance[0]:
+            return False
+        gaps, tolerance = gaps[3:], tolerance[3:]
+    return all(g <= t for g, t in zip(gaps, tolerance, strict=True))
+
+
+def pause_to(start_s: float, period_s: float) -> None:
+    """Waits so that a window shows motion at real speed."""
+    left = start_s + period_s - time.perf_counter()
+    if left > 0:
+        time.sleep(left)

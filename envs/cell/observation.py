@@ -1,0 +1,269 @@
+"""What a policy is given: true state (goal dict or flat), or cameras, robot and machine signals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from envs.cell.language import TOKENS, VOCABULARY, encode
+from envs.cell.scene import CAMERAS, Cell, Snapshot
+from envs.cell.task import Task
+
+OBSERVATIONS = ("state", "flat", "rgb", "rgbd")
+LIMIT = 100.0  # finite bound of state numbers; all are in m, rad, N/100 or flags
+_OTHERS = 3
+Obs = dict[str, npt.NDArray[Any]]
+
+
+def state_names(task: type[Task], joints: int) -> list[str]:
+    """Names of the numbers under `observation`, in order."""
+    names = [f"q_{i + 1}" for i in range(joints)]
+    names += [f"hand_{k}" for k in ("x", "y", "z", "vx", "vy", "vz", "cos", "sin")]
+    names += ["opening", "closed", "held", "force_x", "force_y", "force_z"]
+    if task.parts:
+        names += [
+            f"part_{k}" for k in ("dx", "dy", "dz", "up_x", "up_y", "turn_cos", "turn_sin", "z")
+        ]
+        names += ["part_across", "part_chuck_across", "part_height"]
+        for i in range(_OTHERS):
+            names += [f"other_{i + 1}_{k}" for k in ("dx", "dy", "here")]
+    if task.machine:
+        names += [f"seat_{k}" for k in ("dx", "dy", "dz", "turn_cos", "turn_sin")]
+        names += [
+            "chuck_x",
+            "chuck_y",
+            "clamp",
+            "jaw_travel",
+            "present",
+            "seat_ok",
+            "remove",
+            "inside",
+        ]
+    return names
+
+
+def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) -> list[float]:
+    """True state in SI units, as named by `state_names`; distances close to contact also in cm."""
+    hand = now.hand
+    cx, cy, cz = now.command_m
+    yaw = now.command_yaw_rad
+    f = hand.force_n
+    values = [
+        *hand.q_rad,
+        cx,
+        cy,
+        cz,
+        (cx - previous_m[0]) * 20,
+        (cy - previous_m[1]) * 20,
+        (cz - previous_m[2]) * 20,
+        math.cos(yaw),
+        math.sin(yaw),
+        hand.opening_m * 10,
+        float(now.closed),
+        float(now.held),
+        f[0] * 0.01,
+        f[1] * 0.01,
+        f[2] * 0.01,
+    ]
+    if task.parts:
+        part = now.parts[0]
+        g, kind = part.grip_m, part.kind
+        n = kind.symmetry
+        turn = (
+            math.lcm(n, 2) * (part.yaw_rad + (math.pi / 2 if n == 6 else 0.0) - yaw) if n else 0.0
+        )
+        values += [
+            g[0] - cx,
+            g[1] - cy,
+            g[2] - cz,
+            part.up[0],
+            part.up[1],
+            math.cos(turn),
+            math.sin(turn),
+            g[2],
+            kind.grip_across_m * 10,
+            kind.chuck_across_m * 10,
+            kind.height_m * 10,
+        ]
+        for i in range(1, _OTHERS + 1):
+            if i < len(now.parts):
+                o = now.parts[i].grip_m
+                values += [o[0] - cx, o[1] - cy, 1.0]
+            else:
+                values += [0.0, 0.0, 0.0]
+    if task.machine and cell.machine is not None:
+        machine, part = cell.machine, now.parts[0]
+        axis, n = machine.spec.chuck_m, part.kind.symmetry
+        turn = n * part.yaw_rad
+        values += [
+            (part.bottom_m[0] - axis[0]) * 10,
+            (part.bottom_m[1] - axis[1]) * 10,
+            (part.bottom_m[2] - axis[2]) * 10,
+            math.cos(turn),
+            math.sin(turn),
+            axis[0],
+            axis[1],
+            machine.clamp * 0.5,
+            machine.travel_m * 100,
+            float(machine.part_present),
+            float(machine.seat_ok),
+            float(cell.plc.wants_removal),
+            float(machine.arm_inside),
+        ]
+    return values
+
+
+def _box(shape: tuple[int, ...], low: float, high: float, dtype: Any = np.float32) -> spaces.Box:
+    return spaces.Box(low, high, shape, dtype)
+
+
+class StateObserver:
+    """Goal dict (`state`) or one vector (`flat`)."""
+
+    def __init__(self, task: Task, joints: int, *, flat: bool):
+        self.task, self.flat = task, flat
+        n, g = len(state_names(type(task), joints)), len(task.tolerance)
+        if flat:
+            self.space: spaces.Space[Any] = _box((n + 2 * g,), -LIMIT, LIMIT)
+        else:
+            parts = {"observation": n, "achieved_goal": g, "desired_goal": g}
+            self.space = spaces.Dict({k: _box((size,), -LIMIT, LIMIT) for k, size in parts.items()})
+
+    def begin(self, now: Snapshot) -> None:
+        """Starts an episode."""
+        self._previous = now.command_m
+
+    def observe(
+        self, cell: Cell, now: Snapshot, text: str, achieved: list[float], desired: list[float]
+    ) -> Obs | npt.NDArray[np.float32]:
+        """The observation of this step."""
+        values = state(self.task, cell, now, self._previous)
+        self._previous = now.command_m
+        if self.flat:
+            flat = np.array([*values, *achieved, *desired], np.float32)
+            return flat.clip(-LIMIT, LIMIT, out=flat)
+        arrays = (np.array(v, np.float32) for v in (values, achieved, desired))
+        return {
+            k: a.clip(-LIMIT, LIMIT, out=a)
+            for k, a in zip(("observation", "achieved_goal", "desired_goal"), arrays, strict=True)
+        }
+
+
+# agent_pos: joints, then these, so that the last 24 numbers mean the same for every arm.
+AGENT_POS_TAIL = (
+    *(f"commanded_{k}" for k in ("x", "y", "z", "qx", "qy", "qz", "qw")),
+    *(f"measured_{k}" for k in ("x", "y", "z", "qx", "qy", "qz", "qw")),
+    "opening_m",
+    "closed",
+    "gripped",
+    "inside",
+    *(f"force_{k}_n" for k in "xyz"),
+    *(f"torque_{k}_nm" for k in "xyz"),
+)
+MACHINE = ("door", "clamp", "part_present", "seat", "cycle", "alarm")
+
+
+class ImageObserver:
+    """Pictures and the signals of a real cell; nothing privileged."""
+
+    def __init__(self, joints: int, cameras: Sequence[str], size: int, *, depth: bool):
+        self.cameras, self.size, self.depth = tuple(cameras), size, depth
+        entries: dict[str, spaces.Space[Any]] = {
+            "agent_pos": _box((joints + len(AGENT_POS_TAIL),), -1e4, 1e4),
+            "machine": _box((len(MACHINE),), 0.0, 1.0),
+            "instruction": _box((TOKENS,), 0, len(VOCABULARY) - 1, np.int32),
+        }
+        for name in self.cameras:
+            entries[f"image_{name}"] = spaces.Box(0, 255, (size, size, 3), np.uint8)
+            entries[f"calibration_{name}"] = _box((3, 4), -1e4, 1e4)
+            if depth:
+                entries[f"depth_{name}"] = _box((size, size), 0.0, 10.0)
+        self.space = spaces.Dict(entries)
+
+    def begin(self, now: Snapshot) -> None:
+        """Starts an episode."""
+
+    def observe(
+        self, cell: Cell, now: Snapshot, text: str, achieved: list[float], desired: list[float]
+    ) -> Obs:
+        """The observation of this step."""
+        hand = now.hand
+        command, rotation = cell.arm.tcp(cell.arm.q_command)
+        tail = [
+            *command,
+            *_quaternion(rotation),
+            *hand.position_m,
+            *_quaternion(hand.rotation),
+            hand.opening_m,
+            float(now.closed),
+            float(now.gripped),
+            float(cell.reaches_in(hand)),
+            *hand.force_n,
+            *hand.torque_nm,
+        ]
+        m = now.machine
+        signals = [0.0] * len(MACHINE)
+        if m is not None:
+            door = {"OPEN": 1.0, "UNLATCHED": 0.5, "CLOSED": 0.0}[m.door]
+            signals = [
+                door,
+                m.clamp / 2,
+                m.part_present,
+                m.seat_ok,
+                m.execution == "ACTIVE",
+                bool(m.alarm),
+            ]
+        result: Obs = {
+            "agent_pos": np.array([*hand.q_rad, *tail], np.float32).clip(-1e4, 1e4),
+            "machine": np.array(signals, np.float32),
+            "instruction": encode(text),
+        }
+        for name in self.cameras:
+            picture = cell.world.camera(
+                cell.camera_spec(name, true=True), self.size, self.size, light=cell.light
+            )
+            result[f"image_{name}"] = picture.rgb
+            result[f"calibration_{name}"] = projection(name, self.size)
+            if self.depth:
+                result[f"depth_{name}"] = picture.depth_m.clip(0.0, 10.0)
+        return result
+
+
+def projection(camera: str, size: int) -> npt.NDArray[np.float32]:
+    """(3, 4) pinhole matrix, world m to pixel (column, row, 1), as the cell believes it to be."""
+    spec = CAMERAS[camera]
+    eye, target, up = (np.array(v, float) for v in (spec.eye_m, spec.target_m, spec.up))
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    right = np.cross(forward, up)
+    right /= np.linalg.norm(right)
+    down = np.cross(forward, right)
+    focal = size / 2 / math.tan(math.radians(spec.fov_deg) / 2)
+    lens = np.array([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1]])
+    turn = np.stack([right, down, forward])
+    return (lens @ np.hstack([turn, -(turn @ eye)[:, None]])).astype(np.float32)
+
+
+def _quaternion(r: Sequence[float]) -> tuple[float, float, float, float]:
+    """(x, y, z, w) of a row-major rotation, w >= 0 (Shepperd)."""
+    trace = r[0] + r[4] + r[8]
+    candidates = [r[0], r[4], r[8], trace]
+    k = candidates.index(max(candidates))
+    if k == 3:
+        s = 2 * math.sqrt(1 + trace)
+        q = [(r[7] - r[5]) / s, (r[2] - r[6]) / s, (r[3] - r[1]) / s, s / 4]
+    else:
+        i, j = (k + 1) % 3, (k + 2) % 3
+        s = 2 * math.sqrt(max(1e-12, 1 + r[4 * k] - r[4 * i] - r[4 * j]))
+        q = [0.0, 0.0, 0.0, (r[3 * j + i] - r[3 * i + j]) / s]
+        q[k], q[i], q[j] = (
+            s / 4,
+            (r[3 * i + k] + r[3 * k + i]) / s,
+            (r[3 * j + k] + r[3 * k + j]) / s,
+        )
+    sign = -1.0 if q[3] < 0 else 1.0
+    return (sign * q[0], sign * q[1], sign * q[2], sign * q[3])

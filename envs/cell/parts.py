@@ -1,0 +1,146 @@
+"""Workpieces: families and sizes from `configs/parts/`, as shapes, masses and grip points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from configs.strict_yaml import read_yaml
+from robots.spec import Link, Rgba, Shape
+
+COLOURS: Mapping[str, Rgba] = {
+    "red": (0.80, 0.13, 0.13, 1.0),
+    "green": (0.13, 0.60, 0.20, 1.0),
+    "blue": (0.13, 0.33, 0.80, 1.0),
+    "purple": (0.53, 0.20, 0.67, 1.0),
+    "orange": (0.93, 0.47, 0.07, 1.0),
+    "cyan": (0.13, 0.67, 0.73, 1.0),
+}
+# Fingers take a part this far below its top.
+GRIP_BELOW_TOP_M = 0.010
+FORMS = {"cylinder": 0, "hexagon": 6, "box": 4}
+_KEYS = {"word", "chuckable", "density_kg_m3", "tolerance_mm", "sizes", "bore_mm"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """One prismatic piece of a part: form, size across (diameter, flats or side) and height."""
+
+    form: str
+    across_mm: float
+    height_mm: float
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise ValueError(f"section form {self.form!r}: allowed are {', '.join(FORMS)}")
+        if not 10.0 <= self.across_mm <= 70.0 or not 5.0 <= self.height_mm <= 120.0:
+            raise ValueError(
+                f"section {self.across_mm} x {self.height_mm} mm: allowed are 10-70 x 5-120"
+            )
+
+    @property
+    def area_m2(self) -> float:
+        """Cross-section."""
+        factor = {"cylinder": math.pi / 4, "hexagon": math.sqrt(3) / 2, "box": 1.0}[self.form]
+        return factor * (self.across_mm * 1e-3) ** 2
+
+
+@dataclass(frozen=True)
+class PartType:
+    """A family in one size: sections from the bottom up; the origin is the middle of its bottom."""
+
+    family: str
+    size: str
+    word: str
+    chuckable: bool
+    sections: tuple[Section, ...]
+    density_kg_m3: float
+    tolerance_mm: float
+    bore_mm: float = 0.0
+
+    @property
+    def height_m(self) -> float:
+        """Bottom to top."""
+        return sum(s.height_mm for s in self.sections) * 1e-3
+
+    @property
+    def grip_height_m(self) -> float:
+        """Height above the bottom at which the fingers' middle takes it."""
+        return self.height_m - GRIP_BELOW_TOP_M
+
+    @property
+    def grip_across_m(self) -> float:
+        """Size across between the fingers."""
+        return self.sections[-1].across_mm * 1e-3
+
+    @property
+    def chuck_across_m(self) -> float:
+        """Size across between the jaws."""
+        return self.sections[0].across_mm * 1e-3
+
+    @property
+    def symmetry(self) -> int:
+        """How many equal ways round it can be gripped; 0 for any angle."""
+        return FORMS[self.sections[-1].form]
+
+    @property
+    def mass_kg(self) -> float:
+        """Nominal mass."""
+        return self.density_kg_m3 * sum(s.area_m2 * s.height_mm * 1e-3 for s in self.sections)
+
+    def link(self, rgba: Rgba, oversize_m: float = 0.0, mass_ratio: float = 1.0) -> Link:
+        """Shapes about the middle of the part's height, `oversize_m` added to every size across.
+
+        A hexagon is the union of three boxes, exact, without the margin that the engine gives to hulls.
+        """
+        shapes: list[Shape] = []
+        z = -self.height_m / 2
+        for s in self.sections:
+            across, height = s.across_mm * 1e-3 + oversize_m, s.height_mm * 1e-3
+            at = (0.0, 0.0, z + height / 2)
+            if s.form == "cylinder":
+                shapes.append(Shape("cylinder", (across / 2, height), at, rgba=rgba))
+            elif s.form == "box":
+                shapes.append(Shape("box", (across, across, height), at, rgba=rgba))
+            else:
+                side = across / math.sqrt(3.0)
+                for k in range(3):
+                    turn = (0.0, 0.0, k * math.pi / 3)
+                    shapes.append(Shape("box", (across, side, height), at, turn, rgba))
+            z += height
+        if self.bore_mm:
+            dark = (0.13, 0.13, 0.13, 1.0)
+            bore = (self.bore_mm * 5e-4, 0.001)
+            shapes.append(Shape("cylinder", bore, (0.0, 0.0, z), rgba=dark, collides=False))
+        return Link(self.mass_kg * mass_ratio, shapes=tuple(shapes))
+
+
+def _load(family: str, text: str) -> dict[str, PartType]:
+    data: dict[str, Any] = read_yaml(text, f"configs/parts/{family}.yaml")
+    if unknown := set(data) - _KEYS:
+        raise ValueError(f"part family {family}: unknown key {sorted(unknown)[0]!r}")
+    return {
+        size: PartType(
+            family,
+            size,
+            data["word"],
+            data["chuckable"],
+            tuple(Section(**section) for section in sections),
+            float(data["density_kg_m3"]),
+            float(data["tolerance_mm"]),
+            float(data.get("bore_mm", 0.0)),
+        )
+        for size, sections in data["sizes"].items()
+    }
+
+
+@cache
+def families() -> Mapping[str, Mapping[str, PartType]]:
+    """All part types by family and size; a family is one YAML file."""
+    folder = files("configs") / "parts"
+    names = sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
+    return {n: _load(n, (folder / f"{n}.yaml").read_text(encoding="utf-8")) for n in names}

@@ -1,0 +1,407 @@
+"""The cell: what stands where, what an episode draws, and its parts in the World."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from envs.cell.parts import COLOURS, PartType, families
+from envs.cell.variation import Split
+from envs.ledger import Ledger
+from robots.arm import Arm, HandState
+from robots.gripper import GripperSpec
+from robots.machine_tool import Clamp, MachineSpec, MachineState, MachineTool, Plc
+from robots.spec import ArmSpec, Rgba, Shape, Vec3
+from robots.world import CameraSpec, Quat, Surface, World
+
+TABLES: dict[str, Rgba] = {
+    "grey": (0.73, 0.75, 0.73, 1.0),
+    "green": (0.47, 0.60, 0.47, 1.0),
+    "wood": (0.80, 0.67, 0.47, 1.0),
+}
+_TRAY: Rgba = (0.20, 0.27, 0.40, 1.0)
+_FLOOR: Rgba = (0.53, 0.55, 0.57, 1.0)
+# The part's own friction; the finger's is chosen so that the product is the drawn combined value.
+PART_FRICTION = 0.5
+STILL_RAD_S = 0.05
+STALLED_M = 0.0004
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things stand, world coordinates; the arm's base is the origin, the table's top z = 0."""
+
+    tray_m: Vec3 = (0.185, -0.355, 0.03)
+    slot_pitch_m: float = 0.13
+    start_m: Vec3 = (0.21, -0.20, 0.26)
+    travel_z_m: float = 0.27
+    door_x_m: float = 0.245
+
+    @property
+    def slots_m(self) -> tuple[Vec3, ...]:
+        """Middle of each slot, on the tray's surface; slot 1 is nearest to the machine."""
+        x, y, z = self.tray_m
+        h = self.slot_pitch_m / 2
+        return ((x + h, y + h, z), (x - h, y + h, z), (x + h, y - h, z), (x - h, y - h, z))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A part as it lies in the tray at the start."""
+
+    kind: PartType
+    colour: str
+    slot: int
+    at_m: Vec3
+    yaw_rad: float
+    oversize_m: float
+    mass_ratio: float
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Everything that one episode draws; the named part is the first candidate."""
+
+    candidates: tuple[Candidate, ...]
+    chuck_offset_m: Vec3
+    start_m: Vec3
+    finger_friction: float
+    light_rad: float
+    camera_offset_m: tuple[Vec3, ...]
+    wording: str
+    table: str
+    goal_m: Vec3 = (0.0, 0.0, 0.0)
+
+
+def draw_scene(
+    rng: np.random.Generator, split: Split, layout: Layout, *, parts: bool, chuckable: bool
+) -> Draw:
+    """Draws an episode: two to four candidates of different colour in different slots."""
+    candidates: list[Candidate] = []
+    if parts:
+        named = [
+            f
+            for f in split.choices["families"]
+            if families()[f]["medium"].chuckable or not chuckable
+        ]
+        slots = rng.permutation(len(layout.slots_m))
+        colours = rng.permutation(list(split.choices["colours"])).tolist()
+        for k in range(int(rng.integers(2, 5))):
+            options = named if k == 0 else split.choices["families"]
+            family = options[int(rng.integers(len(options)))]
+            kind = families()[family][split.choose(rng, "sizes")]
+            at = layout.slots_m[int(slots[k])]
+            dx, dy = split.draw(rng, "part_position_mm", 2)
+            candidates.append(
+                Candidate(
+                    kind,
+                    colours[k],
+                    int(slots[k]) + 1,
+                    (at[0] + dx * 1e-3, at[1] + dy * 1e-3, at[2]),
+                    math.radians(split.draw(rng, "part_yaw_deg")[0]),
+                    split.draw(rng, "part_size_mm")[0] * 1e-3,
+                    split.draw(rng, "part_mass_ratio")[0],
+                )
+            )
+    ox, oy = split.draw(rng, "fixture_offset_mm", 2)
+    start = [
+        a + d * 1e-3
+        for a, d in zip(layout.start_m, split.draw(rng, "start_offset_mm", 3), strict=True)
+    ]
+    cameras = [split.draw(rng, "camera_offset_mm", 3) for _ in range(4)]
+    return Draw(
+        tuple(candidates),
+        (ox * 1e-3, oy * 1e-3, 0.0),
+        (start[0], start[1], start[2]),
+        split.draw(rng, "finger_friction")[0],
+        math.radians(split.draw(rng, "light_deg")[0]),
+        tuple((c[0] * 1e-3, c[1] * 1e-3, c[2] * 1e-3) for c in cameras),
+        split.choose(rng, "wording"),
+        split.choose(rng, "table"),
+    )
+
+
+@dataclass(slots=True)
+class PartState:
+    """A loose part now: middle, up direction, yaw, grip point and middle of the bottom (m, world)."""
+
+    kind: PartType
+    middle_m: Vec3
+    up: Vec3
+    yaw_rad: float
+    grip_m: Vec3
+    bottom_m: Vec3
+
+    @classmethod
+    def of(cls, kind: PartType, at: Vec3, q: Quat) -> PartState:
+        """From the pose of the body."""
+        x, y, z, w = q
+        up = (2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y))
+        yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+        h = kind.height_m / 2
+        g = kind.grip_height_m - h
+        return cls(
+            kind,
+            at,
+            up,
+            yaw,
+            (at[0] + g * up[0], at[1] + g * up[1], at[2] + g * up[2]),
+            (at[0] - h * up[0], at[1] - h * up[1], at[2] - h * up[2]),
+        )
+
+    def seat_gap_m(self, seat_z_m: float) -> float:
+        """Largest gap between the part's bottom face and the back stop."""
+        tilt = math.hypot(self.up[0], self.up[1])
+        return self.bottom_m[2] - seat_z_m + tilt * self.kind.chuck_across_m / 2
+
+    def run_out_m(self, axis_m: Sequence[float]) -> float:
+        """Total run-out against a vertical axis: twice the largest eccentricity over the part's length."""
+        h = self.kind.height_m
+        bx, by = self.bottom_m[0] - axis_m[0], self.bottom_m[1] - axis_m[1]
+        return 2 * max(math.hypot(bx, by), math.hypot(bx + h * self.up[0], by + h * self.up[1]))
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """The cell after a control step, true values; only tasks and privileged agents see it whole."""
+
+    time_s: float
+    hand: HandState
+    command_m: Vec3
+    command_yaw_rad: float
+    closed: bool
+    parts: list[PartState]
+    held: bool
+    gripped: bool
+    machine: MachineState | None
+    collided: bool
+    power_w: float
+    energy_j: float
+
+
+@dataclass
+class Cell:
+    """One cell in one World: built anew for each episode, then advanced by control periods."""
+
+    world: World
+    arm_spec: ArmSpec
+    gripper: GripperSpec
+    machine_spec: MachineSpec | None
+    layout: Layout = field(default_factory=Layout)
+    hz: int = 20
+
+    def __post_init__(self) -> None:
+        rate = self.world.engine.rate_hz
+        if rate % self.hz:
+            raise ValueError(
+                f"physics rate_hz {rate}: must be a multiple of the control rate {self.hz}"
+            )
+        self.substeps = rate // self.hz
+        self.period_s = 1.0 / self.hz
+        self.ledger = Ledger()
+        self.time_s = self.energy_j = 0.0
+
+    # -- building ---------------------------------------------------------------------------------
+    def build(self, draw: Draw) -> None:
+        """Builds the episode's scene from nothing.
+
+        Raises:
+            Unreachable: if the arm cannot reach the start pose.
+        """
+        world, self.draw = self.world, draw
+        world.rebuild()
+        self.ledger, self.time_s, self.energy_j = Ledger(), 0.0, 0.0
+        world.add_fixed("cell", self._scenery(TABLES[draw.table]), Surface(0.4))
+        self.machine: MachineTool | None = None
+        if self.machine_spec is not None:
+            offset = draw.chuck_offset_m
+            chuck = tuple(a + b for a, b in zip(self.machine_spec.chuck_m, offset, strict=True))
+            jaws = draw.candidates[0].kind.chuck_across_m / 2 + 0.002 if draw.candidates else 0.022
+            spec = replace(
+                self.machine_spec, chuck_m=(chuck[0], chuck[1], chuck[2]), jaw_radius_m=jaws
+            )
+            self.machine = MachineTool(world, spec, self._notice)
+            self.plc = Plc(self.machine)
+        grip = replace(self.gripper, pad_friction=draw.finger_friction / PART_FRICTION)
+        self.arm = Arm(world, self.arm_spec, grip, (0.0, 0.0, 0.0))
+        down = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, -1.0)
+        self.arm.place(self.arm.solve(draw.start_m, down))
+        self.bodies: list[int] = []
+        self.kinds: list[PartType] = []
+        for k, c in enumerate(draw.candidates):
+            half = c.yaw_rad / 2
+            link = c.kind.link(COLOURS[c.colour], c.oversize_m, c.mass_ratio)
+            at = (c.at_m[0], c.at_m[1], c.at_m[2] + c.kind.height_m / 2)
+            quat = (0.0, 0.0, math.sin(half), math.cos(half))
+            # Spinning friction stands for the width of a pad's or jaw's contact patch.
+            surface = Surface(PART_FRICTION, 0.02)
+            self.bodies.append(world.add_part(f"part_{k}", link, at, quat, surface))
+            self.kinds.append(c.kind)
+            self.ledger.append(
+                0.0,
+                "part_arrived",
+                f"part_{k}",
+                family=c.kind.family,
+                size=c.kind.size,
+                colour=c.colour,
+            )
+        self._was_held, self._opening_m = False, 2 * self.gripper.stroke_m
+
+    def _scenery(self, table: Rgba) -> tuple[Shape, ...]:
+        x, y, z = self.layout.tray_m
+        side, wall = self.layout.slot_pitch_m * 2 + 0.05, 0.008
+        tray = [Shape("box", (side, side, z), (x, y, z / 2), rgba=_TRAY)]
+        for sx, sy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            size = (wall if sx else side, wall if sy else side, 0.010)
+            at = (x + sx * (side - wall) / 2, y + sy * (side - wall) / 2, z + 0.005)
+            tray.append(Shape("box", size, at, rgba=_TRAY, collides=False))
+        for sx, sy, _ in self.layout.slots_m:
+            tray.append(
+                Shape(
+                    "box",
+                    (0.09, 0.09, 0.001),
+                    (sx, sy, z + 0.0003),
+                    rgba=(0.27, 0.33, 0.47, 1.0),
+                    collides=False,
+                )
+            )
+        return (
+            Shape("box", (1.30, 1.30, 0.04), (0.30, -0.02, -0.02), rgba=table),
+            Shape("box", (4.0, 4.0, 0.10), (0.30, 0.0, -0.55), rgba=_FLOOR),
+            *tray,
+        )
+
+    def _notice(self, what: str, name: str, data: dict[str, Any]) -> None:
+        """Writes down what the machine says."""
+        time, ledger = self.time_s, self.ledger
+        if what == "execution":
+            ledger.append(time, data["state"], "machine")
+        elif what == "chuck":
+            kind = {"OPEN": "chuck_open", "SOFT": "chuck_soft_clamped", "HARD": "chuck_clamped"}[
+                data["clamp"]
+            ]
+            ledger.append(time, kind, "machine")
+        elif what == "door":
+            ledger.append(time, "request", "door", target=data["target"])
+        else:
+            ledger.append(
+                time, "interlock" if name == "interlock" else "alarm", "machine", name=name, **data
+            )
+
+    # -- running ----------------------------------------------------------------------------------
+    def advance(self, q_target: Sequence[float], close: bool) -> bool:
+        """One control period; False where a limit of the arm shortened the move."""
+        self.arm.grip(close=close)
+        whole = self.arm.move(q_target, self.substeps)
+        self.time_s += self.period_s
+        return whole
+
+    def snapshot(self, command_m: Vec3, command_yaw_rad: float) -> Snapshot:
+        """Reads everything, lets the machine sense and its PLC scan."""
+        world, arm = self.world, self.arm
+        hand = arm.read()
+        parts = [
+            PartState.of(kind, *world.pose(body))
+            for kind, body in zip(self.kinds, self.bodies, strict=True)
+        ]
+        power = sum(abs(t * v) for t, v in zip(hand.torque_joint_nm, hand.dq_rad_s, strict=True))
+        self.energy_j += power * self.period_s
+        held = arm.closed and bool(parts) and self._holds(hand, parts[0])
+        if held != self._was_held:
+            self._was_held = held
+            self.ledger.append(self.time_s, "part_grasped" if held else "part_released", "part_0")
+        # What a gripper's own sensors tell: told to close, stalled, and not at an end stop.
+        stalled = abs(hand.opening_m - self._opening_m) < STALLED_M
+        self._opening_m = hand.opening_m
+        gripped = (
+            arm.closed and stalled and 0.004 < hand.opening_m < 2 * self.gripper.stroke_m - 0.004
+        )
+        state = self._scan_machine(hand, parts) if self.machine is not None else None
+        collided = self._collided()
+        if collided:
+            self.ledger.append(self.time_s, "collision", "arm")
+        return Snapshot(
+            self.time_s,
+            hand,
+            command_m,
+            command_yaw_rad,
+            arm.closed,
+            parts,
+            held,
+            gripped,
+            state,
+            collided,
+            power,
+            self.energy_j,
+        )
+
+    def _holds(self, hand: HandState, part: PartState) -> bool:
+        near = math.dist(hand.position_m, part.grip_m) < 0.015
+        return near and abs(hand.opening_m - part.kind.grip_across_m) < 0.003
+
+    def _scan_machine(self, hand: HandState, parts: list[PartState]) -> MachineState:
+        machine = self.machine
+        assert machine is not None
+        cx, cy, cz = machine.spec.chuck_m
+        seats = [
+            (p.seat_gap_m(cz), math.hypot(p.bottom_m[0] - cx, p.bottom_m[1] - cy))
+            for p in parts
+            if abs(p.bottom_m[0] - cx) < 0.02
+        ]
+        machine.sense(seats, self.reaches_in(hand), self.period_s)
+        still = all(abs(v) < STILL_RAD_S for v in hand.dq_rad_s)
+        self.plc.scan(still, not self.arm.closed and hand.opening_m > 0.072, self.period_s)
+        return machine.state()
+
+    def reaches_in(self, hand: HandState) -> bool:
+        """Whether hand, flange or wrist are behind the plane of the door."""
+        if self.machine_spec is None:
+            return False
+        r, tool = hand.rotation, self.arm.gripper.tcp_m
+        foremost = max(hand.position_m[0], hand.position_m[0] - (tool + 0.08) * r[2])
+        return foremost + 0.06 > self.machine_spec.front_x_m - 0.028
+
+    def _collided(self) -> bool:
+        """Whether the arm or hand touches scenery or machine."""
+        world, arm = self.world, self.arm.body
+        others = ["cell"] if self.machine is None else ["cell", "machine"]
+        return any(world.touching(arm, world.body(name)) for name in others)
+
+    def finish(self, success: bool) -> None:
+        """Closes the episode's books."""
+        self.ledger.append(self.time_s, "energy", "arm", energy_j=self.energy_j)
+        self.ledger.append(self.time_s, "success" if success else "failure", "episode")
+
+    # -- cameras ----------------------------------------------------------------------------------
+    def camera_spec(self, name: str, *, true: bool) -> CameraSpec:
+        """A camera by name: where it truly is, or where the cell believes it to be."""
+        spec = CAMERAS[name]
+        if not true:
+            return spec
+        offset = self.draw.camera_offset_m[list(CAMERAS).index(name)]
+        eye = tuple(a + b for a, b in zip(spec.eye_m, offset, strict=True))
+        return replace(spec, eye_m=(eye[0], eye[1], eye[2]))
+
+    @property
+    def light(self) -> Vec3:
+        """Direction towards the light."""
+        c, s = math.cos(self.draw.light_rad), math.sin(self.draw.light_rad)
+        return (c * 0.4 + s * 0.8, s * 0.4 - c * 0.8, 1.5)
+
+    def seated(self) -> bool:
+        """Whether the chuck holds hard."""
+        return self.machine is not None and self.machine.clamp == Clamp.HARD
+
+
+CAMERAS: dict[str, CameraSpec] = {
+    "cell": CameraSpec("cell", (-0.42, -0.98, 0.86), (0.32, -0.10, 0.16), fov_deg=44.0),
+    "tray": CameraSpec(
+        "tray", (0.185, -0.355, 0.80), (0.185, -0.3549, 0.0), (1.0, 0.0, 0.0), fov_deg=32.0
+    ),
+    "chuck": CameraSpec("chuck", (0.36, -0.20, 0.55), (0.50, 0.0, 0.17), fov_deg=36.0),
+    "front": CameraSpec("front", (-0.55, 0.15, 0.75), (0.45, -0.05, 0.20), fov_deg=40.0),
+}

@@ -1,0 +1,107 @@
+"""Evaluate a run or an agent: success on held-out episodes, with its interval."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from experiments.config import UserError, parse, read_yaml, run_verb
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to evaluate, and on what."""
+
+    what: tyro.conf.Positional[str] = "expert"
+    """A run's directory, or an agent's name."""
+    task: str | None = None
+    """The task; None for the run's own, or LoadChuck."""
+    split: str | None = None
+    """What varies: nominal or seen; None for the run's own, or seen."""
+    episodes: int = 200
+    """Number of episodes."""
+    seed: int = 0
+    """Which held-out episodes: each seed has its own."""
+    workers: int | None = None
+    """Worker processes; None for one a core."""
+    robot: str | None = None
+    """The arm; None for the run's own, or lrmate200id."""
+    control: str | None = None
+    """What actions mean; None for the run's own, or ee_yaw."""
+    out: Path | None = None
+    """Where to write evaluation.json; None for the run's directory, or nowhere for an agent."""
+    quick: bool = False
+    """Take few episodes, to try the machinery."""
+
+    def __post_init__(self) -> None:
+        for name in ("episodes", "workers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}: allowed is 1 or more")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}: allowed is 0 or more")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Evaluate what the command line names."""
+    config = parse(Config, "evaluate", argv, __doc__)
+    if config.quick:
+        config = replace(config, episodes=min(config.episodes, 8))
+    summary = evaluate(config)
+    from experiments.outcomes import table_line
+
+    name = f"{summary['agent']} {summary['task']} {summary['split']}"
+    sys.stdout.write(table_line(name, summary) + "\n")
+    return 0
+
+
+def evaluate(config: Config) -> dict[str, Any]:
+    """Return, and write, what came of the episodes."""
+    from experiments import evaluation
+    from experiments.executor import Workers
+    from experiments.run import manifest, usable_cores, write_json_atomic
+
+    run = _read_run(Path(config.what))
+    names = {key: getattr(config, key) or run.get(key) or _DEFAULTS[key] for key in _DEFAULTS}
+    policy = evaluation.load(config.what, names["task"], names["control"])
+    options = {key: names[key] for key in ("robot", "split")}
+    request = evaluation.request_for(names["task"], policy.needs, **options)
+    evaluation.teach(policy, request)
+    start = time.perf_counter()
+    with Workers(request, config.workers or usable_cores()) as workers:
+        facts = manifest(config, split_hash=workers.facts().split_hash)
+        outcome, _ = evaluation.evaluate_policy(policy, workers, config.episodes, config.seed)
+    agent = Path(str(run.get("agent", config.what))).stem
+    summary = {
+        "task": request.name, "agent": agent, "robot": names["robot"], "seed": config.seed,
+        "split": names["split"], **outcome, "wall_s": time.perf_counter() - start,
+    }  # fmt: skip
+    out = config.out or (Path(config.what) if run else None)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_json_atomic(out / "evaluation.json", {**summary, "manifest": facts})
+    return summary
+
+
+_DEFAULTS = {"task": "LoadChuck", "split": "seen", "robot": "lrmate200id", "control": "ee_yaw"}
+
+
+def _read_run(path: Path) -> dict[str, Any]:
+    """Return a run's configuration; empty if the path is no run."""
+    file = path / "config.yaml"
+    if not file.is_file():
+        return {}
+    data = read_yaml(file.read_text(encoding="utf-8"), str(file))
+    if not isinstance(data, dict):
+        raise UserError(f"{file}: not a run's configuration")
+    return data
+
+
+if __name__ == "__main__":
+    run_verb(main)

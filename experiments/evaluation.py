@@ -1,0 +1,88 @@
+"""Evaluates a policy on held-out episodes; the part that the verbs share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agents import catalog
+from agents.checkpoint import CheckpointError
+from agents.learner import Episode, Rollouts
+from agents.policy import Policy, Teachable
+from experiments.errors import UserError, user_input
+from experiments.executor import Workers
+from experiments.outcomes import summarise
+from experiments.rollout import SEED_STRIDE, EnvRequest, episode_seed
+
+
+def load(what: str, task: str, control: str) -> Policy:
+    """Return the policy of a run's directory, or the agent of that name, ready to act.
+
+    Raises:
+        UserError: If there is neither, or the agent has to learn first.
+    """
+    if (Path(what) / "policy").is_dir() or (Path(what) / "policy.json").is_file():
+        inner = Path(what) / "policy"
+        with user_input(CheckpointError):
+            return Policy.load(inner if inner.is_dir() else what)
+    if Path(what).is_dir():
+        raise UserError(
+            f"{what!r} holds no policy: allowed are a run's directory and agents' names"
+        )
+    with user_input(catalog.AgentError):
+        agent = catalog.create(what, task, control)
+    if not isinstance(agent, Policy):
+        raise UserError(
+            f"agent {what!r} has to learn first: python -m experiments.train --agent {what}, "
+            "then evaluate its run's directory"
+        )
+    return agent
+
+
+def request_for(task: str, needs: Any, **options: Any) -> EnvRequest:
+    """Return the environment that an agent needs."""
+    pictures = needs.observation in ("rgb", "rgbd")
+    request = EnvRequest(
+        task,
+        {
+            **options,
+            "observation": needs.observation,
+            "control": needs.control,
+            "reward": needs.reward,
+            **({"cameras": needs.cameras, "image_size": needs.image_size} if pictures else {}),
+        },
+    )
+    request.check()
+    return request
+
+
+def teach(policy: Policy, request: EnvRequest) -> None:
+    """Teach a policy that is taught, at the nominal layout."""
+    if isinstance(policy, Teachable):
+        policy.teach(request.make)
+
+
+def evaluate_policy(
+    policy: Policy,
+    workers: Workers,
+    n_episodes: int,
+    seed: int,
+    on_done: Callable[[list[Episode]], None] | None = None,
+) -> tuple[dict[str, Any], list[Episode]]:
+    """Return the summary and the episodes of a policy on the test seeds.
+
+    Args:
+        policy: Who acts; taught already.
+        workers: Where.
+        n_episodes: How many.
+        seed: Of the run; each has its own test episodes.
+        on_done: Called whenever some are done.
+    """
+    facts = workers.facts()
+    limits = facts.seeds["test"]
+    seeds = [episode_seed(limits, SEED_STRIDE * seed + i) for i in range(n_episodes)]
+    start = time.perf_counter()
+    episodes = workers.submit(Rollouts(policy), seeds, on_done).result()
+    return summarise(episodes, facts.fps, time.perf_counter() - start), episodes

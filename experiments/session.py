@@ -1,0 +1,144 @@
+"""What a learner learns with: episodes from workers, a log, checkpoints, the best policy so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from numpy.typing import NDArray
+
+from agents import checkpoint
+from agents.learner import Episode, Pending, Rollouts
+from agents.policy import Policy
+from experiments.executor import PendingEpisodes, Workers
+from experiments.progress import Progress
+from experiments.rollout import episode_seed
+from experiments.run import MetricsLog, RunDirectory
+
+# Checkpoints hold the data collected so far; writing them more often than this is a waste.
+_CHECKPOINT_S = 20.0
+
+
+class _Counted:
+    """Episodes on their way whose steps count as soon as they are there."""
+
+    def __init__(self, pending: PendingEpisodes, session: TrainSession) -> None:
+        self._pending, self._session = pending, session
+
+    def result(self) -> list[Episode]:
+        """Wait, and return the episodes in the order of their seeds."""
+        episodes = self._pending.result()
+        self._session.advance(sum(e.n_steps for e in episodes))
+        return episodes
+
+
+class TrainSession:
+    """What `agents.learner.Session` promises.
+
+    Args:
+        workers: Where episodes are rolled out.
+        directory: The run's folder.
+        progress: What is shown to people.
+        seed: The run's seed.
+        n_steps: The budget of environment steps.
+        quick: Whether a tiny budget is wanted.
+    """
+
+    def __init__(
+        self,
+        workers: Workers,
+        directory: RunDirectory,
+        progress: Progress,
+        *,
+        seed: int,
+        n_steps: int,
+        quick: bool,
+    ) -> None:
+        facts = workers.facts()
+        self.seed, self.n_steps, self.quick = seed, n_steps, quick
+        self.n_done = 0
+        self.observation_space = facts.observation_space
+        self.action_space = facts.action_space
+        self.restored: tuple[dict[str, Any], dict[str, NDArray]] | None = None
+        self.best_score = float("-inf")
+        self._workers, self._directory = workers, directory
+        self._progress, self._facts = progress, facts
+        self._log: MetricsLog | None = None
+        self._start_s = self._last_checkpoint_s = time.perf_counter()
+        self._before_s = 0.0
+
+    def __enter__(self) -> TrainSession:
+        going_on = self.restored is not None
+        self._log = MetricsLog(self._directory / "metrics.jsonl", self.n_done if going_on else None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._log is not None:
+            self._log.close()
+
+    @property
+    def learn_s(self) -> float:
+        """Seconds spent learning, before an interruption too."""
+        return self._before_s + time.perf_counter() - self._start_s
+
+    def restore(self) -> None:
+        """Take over the state in the run's folder."""
+        values, arrays = checkpoint.read(self._directory / "checkpoints", "last")
+        self.n_done = int(values["n_done"])
+        self.best_score = float("-inf") if values["best_score"] is None else values["best_score"]
+        self._before_s = float(values["learn_s"])
+        self.restored = values["learner"], arrays
+        self._progress.show(self.n_done, {})
+
+    def collect(self, rollouts: Rollouts, seeds: Sequence[int]) -> Pending:
+        """Start episodes on training seeds (numbered from 0); their steps count."""
+        # Runs with different seeds train on different episodes.
+        start = 37_003 * self.seed
+        train = [episode_seed(self._facts.seeds["train"], start + number) for number in seeds]
+        return _Counted(self._workers.submit(rollouts, train), self)
+
+    def validate(self, policy: Policy, n_episodes: int) -> Pending:
+        """Start episodes on validation seeds; their steps do not count."""
+        limits = self._facts.seeds["validation"]
+        seeds = [episode_seed(limits, i) for i in range(n_episodes)]
+        return self._workers.submit(Rollouts(policy), seeds)
+
+    def offer(self, policy: Policy, score: float) -> None:
+        """Propose a policy; the one with the best score is kept, the later of equals."""
+        if score >= self.best_score:
+            self.best_score = score
+            policy.save(self._directory / "policy")
+
+    def report(self, **metrics: float) -> None:
+        """Log numbers, and show progress."""
+        if self._log is None:
+            raise RuntimeError("a session is used within `with session:`")
+        self._log.append(env_steps=self.n_done, **metrics)
+        self._progress.show(self.n_done, metrics)
+
+    def checkpoint(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> None:
+        """Keep what is needed to go on from here, unless that was done a moment ago."""
+        now = time.perf_counter()
+        if now - self._last_checkpoint_s < _CHECKPOINT_S and self.n_done < self.n_steps:
+            return
+        head = {
+            "n_done": self.n_done,
+            "best_score": self.best_score if isfinite(self.best_score) else None,
+            "learn_s": self.learn_s,
+            "learner": dict(values),
+        }
+        checkpoint.write(self._directory / "checkpoints", "last", head, arrays)
+        self._last_checkpoint_s = time.perf_counter()
+
+    def make_vec(self, n_envs: int) -> Any:
+        """Return a stable-baselines3 `VecEnv` over training seeds; the caller closes it."""
+        from experiments.vec_env import WorkerVecEnv
+
+        return WorkerVecEnv(self._workers.request, n_envs, self._workers.n, self.seed)
+
+    def advance(self, n_steps: int) -> None:
+        """Count steps taken in a `make_vec` environment."""
+        self.n_done += n_steps
+        self._progress.show(self.n_done, {})
