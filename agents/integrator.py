@@ -61,8 +61,7 @@ class Integrator(Taught):
         part, colour = str(key[0]), self.words.order(instruction).colour
         image, lens = observation[f"image_{CAMERA}"], observation[f"calibration_{CAMERA}"]
         u, v = project(lens, grasp.position_m)
-        patch = image[round(v) - 2 : round(v) + 3, round(u) - 2 : round(u) + 3]
-        self.colours[str(colour)] = np.median(vision.chroma(patch).reshape(-1, 3), axis=0)
+        self.colours[str(colour)] = vision.vivid(image, (u, v))
         if part not in self.symmetry:
             self.symmetry[part] = env.sides(part)
         blob = self._find(image, str(colour), part)

@@ -28,6 +28,16 @@ def chroma(rgb: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return shares
 
 
+def vivid(image: Image, at_px: tuple[float, float], reach_px: int = 7) -> npt.NDArray[np.float64]:
+    """Chroma of the most saturated fifth of the pixels round a point: the part, not its bore or nest."""
+    row, column = round(at_px[1]), round(at_px[0])
+    patch = image[row - reach_px : row + reach_px + 1, column - reach_px : column + reach_px + 1]
+    shares = chroma(patch).reshape(-1, 3)
+    saturation = shares.max(axis=1) - shares.min(axis=1)
+    top: npt.NDArray[np.float64] = np.median(shares[saturation >= np.quantile(saturation, 0.8)], axis=0)
+    return top
+
+
 def coloured(image: Image, reference: npt.ArrayLike, tolerance: float = 0.06) -> Mask:
     """(h, w) pixels whose colour is near a reference's, whatever the light, and that are not dark."""
     near = np.abs(chroma(image) - np.asarray(reference)).max(axis=-1) < tolerance

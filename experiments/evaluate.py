@@ -11,7 +11,7 @@ from typing import Any
 
 import tyro
 
-from experiments.config import UserError, parse, read_yaml, run_verb
+from experiments.config import parse, run_verb
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,9 @@ def evaluate(config: Config) -> dict[str, Any]:
     from experiments.executor import Workers
     from experiments.run import manifest, usable_cores, write_json_atomic
 
-    run = _read_run(Path(config.what))
-    names = {key: getattr(config, key) or run.get(key) or _DEFAULTS[key] for key in _DEFAULTS}
-    policy = evaluation.load(config.what, names["task"], names["control"])
-    options = {key: names[key] for key in ("robot", "split")}
-    request = evaluation.request_for(names["task"], policy.needs, **options)
-    evaluation.teach(policy, request)
+    run = evaluation.read_run(config.what)
+    names = evaluation.names_of(config, run)
+    policy, request = evaluation.prepared(config.what, names)
     start = time.perf_counter()
     with Workers(request, config.workers or usable_cores()) as workers:
         facts = manifest(config, split_hash=workers.facts().split_hash)
@@ -87,20 +84,6 @@ def evaluate(config: Config) -> dict[str, Any]:
         out.mkdir(parents=True, exist_ok=True)
         write_json_atomic(out / "evaluation.json", {**summary, "manifest": facts})
     return summary
-
-
-_DEFAULTS = {"task": "LoadChuck", "split": "seen", "robot": "lrmate200id", "control": "ee_yaw"}
-
-
-def _read_run(path: Path) -> dict[str, Any]:
-    """Return a run's configuration; empty if the path is no run."""
-    file = path / "config.yaml"
-    if not file.is_file():
-        return {}
-    data = read_yaml(file.read_text(encoding="utf-8"), str(file))
-    if not isinstance(data, dict):
-        raise UserError(f"{file}: not a run's configuration")
-    return data
 
 
 if __name__ == "__main__":

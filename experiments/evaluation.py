@@ -11,10 +11,40 @@ from agents import catalog
 from agents.checkpoint import CheckpointError
 from agents.learner import Episode, Rollouts
 from agents.policy import Policy, Teachable
+from experiments.config import read_yaml
 from experiments.errors import UserError, user_input
 from experiments.executor import Workers
 from experiments.outcomes import summarise
 from experiments.rollout import SEED_STRIDE, EnvRequest, episode_seed
+
+
+# What holds where neither the command line nor a run says otherwise.
+_DEFAULTS = {"task": "LoadChuck", "split": "seen", "robot": "lrmate200id", "control": "ee_yaw"}
+
+
+def read_run(what: str) -> dict[str, Any]:
+    """Return the configuration of a run's directory; empty if `what` is none."""
+    file = Path(what) / "config.yaml"
+    if not file.is_file():
+        return {}
+    data = read_yaml(file.read_text(encoding="utf-8"), str(file))
+    if not isinstance(data, dict):
+        raise UserError(f"{file}: not a run's configuration")
+    return data
+
+
+def names_of(config: Any, run: dict[str, Any]) -> dict[str, str]:
+    """Return task, split, robot and control: the command line's, else the run's, else defaults."""
+    return {key: getattr(config, key) or run.get(key) or _DEFAULTS[key] for key in _DEFAULTS}
+
+
+def prepared(what: str, names: dict[str, str]) -> tuple[Policy, EnvRequest]:
+    """Return a run's policy or an agent, taught if it must be, and the environment it needs."""
+    policy = load(what, names["task"], names["control"])
+    options = {key: names[key] for key in ("robot", "split")}
+    request = request_for(names["task"], policy.needs, **options)
+    teach(policy, request)
+    return policy, request
 
 
 def load(what: str, task: str, control: str) -> Policy:

@@ -188,21 +188,43 @@ def _legend(colours: Mapping[str, str], dashes: Mapping[str, str]) -> str:
 
 
 def caption(frame: Frame, text: str) -> Frame:
-    """Return a copy of an (H, W, 3) frame with `text` on a dark bar along its lower edge."""
+    """Return a copy of an (H, W, 3) frame with `text` on a dark bar along its lower edge.
+
+    Args:
+        frame: The picture.
+        text: One line or more; all are written in the size that lets the longest fit.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     height, width = frame.shape[:2]
     image = Image.fromarray(frame)
     draw = ImageDraw.Draw(image, "RGBA")
-    size = max(8, round(height / 18))
+    lines = text.split("\n")
+    size = max(8, round(height / 18)) if len(lines) == 1 else max(8, round(width / 35))
     font = ImageFont.load_default(size)
-    while size > 8 and draw.textlength(text, font) > width - size:
+    while size > 8 and max(draw.textlength(line, font) for line in lines) > width - size:
         size -= 1
         font = ImageFont.load_default(size)
-    bar = round(size * 1.9)
+    pitch = size * 1.4
+    bar = round(size * 0.5 + pitch * len(lines))
     draw.rectangle((0, height - bar, width, height), fill=(12, 16, 22, 190))
-    draw.text((size / 2, height - bar / 2), text, font=font, fill=(255, 255, 255), anchor="lm")
+    for i, line in enumerate(lines):
+        middle = height - bar / 2 + pitch * (i - (len(lines) - 1) / 2)
+        draw.text((size / 2, middle), line, font=font, fill=(255, 255, 255), anchor="lm")
     return np.asarray(image)
+
+
+def check_clip(path: str | os.PathLike[str]) -> None:
+    """Raise `UserError` if a clip cannot be written in the format that the path's ending asks for."""
+    path = Path(path)
+    if path.suffix not in _WRITERS:
+        raise UserError(
+            f"clip {str(path)!r} ends in {path.suffix!r}: allowed are {', '.join(_WRITERS)}"
+        )
+    if path.suffix == ".mp4" and find_spec("imageio_ffmpeg") is None:
+        raise UserError(
+            "an .mp4 clip needs the extra 'video': pip install 'monozukuri[video]', or use .webp"
+        )
 
 
 def write_clip(frames: Sequence[Frame], path: str | os.PathLike[str], fps: float) -> None:
@@ -217,13 +239,7 @@ def write_clip(frames: Sequence[Frame], path: str | os.PathLike[str], fps: float
         UserError: If the ending is unknown or the extra is missing.
     """
     path = Path(path)
-    writers = {".webp": _write_webp, ".mp4": _write_mp4}
-    if path.suffix not in writers:
-        raise UserError(f"clip {str(path)!r} ends in {path.suffix!r}: allowed are .webp, .mp4")
-    if path.suffix == ".mp4" and find_spec("imageio_ffmpeg") is None:
-        raise UserError(
-            "an .mp4 clip needs the extra 'video': pip install 'monozukuri[video]', or use .webp"
-        )
+    check_clip(path)
     if not fps > 0:
         raise ValueError(f"fps is {fps}: allowed is above 0")
     kinds = {(frame.shape, frame.dtype) for frame in frames}
@@ -232,7 +248,7 @@ def write_clip(frames: Sequence[Frame], path: str | os.PathLike[str], fps: float
         raise ValueError(f"frames are {found}: allowed is one (H, W, 3) shape of uint8")
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         temporary = Path(folder) / f"clip{path.suffix}"
-        writers[path.suffix](frames, temporary, fps)
+        _WRITERS[path.suffix](frames, temporary, fps)
         os.replace(temporary, path)
 
 
@@ -256,3 +272,6 @@ def _write_mp4(frames: Sequence[Frame], path: Path, fps: float) -> None:
             writer.send(np.ascontiguousarray(frame))
     finally:
         writer.close()
+
+
+_WRITERS = {".webp": _write_webp, ".mp4": _write_mp4}

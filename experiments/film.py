@@ -2,16 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from agents.learner import Episode
+import gymnasium
+import numpy as np
+
+from agents.learner import Episode, Rollouts
 from agents.policy import Policy
 from experiments.executor import Workers
 from experiments.figures import Frame, caption, write_clip
-from experiments.rollout import EnvRequest, prepare
+from experiments.rollout import EnvRequest, prepare, run_episode
 
 _EVERY = 2  # steps from one picture to the next
+_WIDTH, _HEIGHT = 480, 360
+_TITLE_PX = 46  # below the picture; even, as MP4 wants it
+# The camera whose view `render` gives.
+RENDERED = "cell"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture of an episode.
+
+    Attributes:
+        picture: The picture.
+        status: What the cell says of itself, and the time.
+    """
+
+    picture: Frame
+    status: str
+
+
+@dataclass(frozen=True)
+class Film:
+    """An episode in pictures.
+
+    Attributes:
+        instruction: What was to be done.
+        shots: The pictures, the last one at the episode's end.
+        episode: What came of it.
+    """
+
+    instruction: str
+    shots: Sequence[Shot]
+    episode: Episode
+
+    def frames(self, fps: float) -> list[Frame]:
+        """Return the captioned pictures, and the last for one more second with the outcome."""
+        text, last = self.instruction, self.shots[-1]
+        outcome = "done" if self.episode.success else "not done"
+        ending = _titled(last.picture, f"{text} ({outcome})\n{last.status}")
+        return [
+            *(_titled(shot.picture, f"{text}\n{shot.status}") for shot in self.shots),
+            *[ending] * max(1, round(fps)),
+        ]
+
+
+def _titled(picture: Frame, text: str) -> Frame:
+    """Return a picture with two lines of text below it, which so hide nothing."""
+    return caption(np.pad(picture, ((0, _TITLE_PX), (0, 0), (0, 0))), text)
+
+
+class Watched(gymnasium.Wrapper):
+    """Tells someone after the reset and after every step.
+
+    Args:
+        env: The environment.
+        watch: Called with the info, and whether the episode is over.
+    """
+
+    def __init__(
+        self, env: gymnasium.Env, watch: Callable[[Mapping[str, Any], bool], None]
+    ) -> None:
+        super().__init__(env)
+        self._watch = watch
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """Reset, and tell."""
+        observation, info = self.env.reset(**options)
+        self._watch(info, False)
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step, and tell."""
+        result = self.env.step(action)
+        self._watch(result[4], result[2] or result[3])
+        return result
 
 
 def film_episode(workers: Workers, policy: Policy, episodes: Sequence[Episode], path: Path) -> None:
@@ -24,29 +103,70 @@ def film_episode(workers: Workers, policy: Policy, episodes: Sequence[Episode], 
         path: Where the clip goes.
     """
     episode = next((e for e in episodes if e.success), episodes[0])
-    frames, text = workers.call(film, policy, episode.seed)
-    outcome = "done" if episode.success else "not done"
-    fps = workers.facts().fps / _EVERY
-    captioned = [caption(frame, f"{text} ({i / fps:.1f} s)") for i, frame in enumerate(frames)]
-    captioned += [caption(frames[-1], f"{text} ({outcome})")] * round(fps)
-    write_clip(captioned, path, fps)
+    save([workers.call(film, policy, episode.seed)], path, workers.facts().fps)
 
 
-def film(request: EnvRequest, policy: Policy, seed: int) -> tuple[list[Frame], str]:
-    """Return the pictures of an episode, and its instruction."""
+def save(films: Sequence[Film], path: Path, fps: float) -> None:
+    """Write films as one clip.
+
+    Args:
+        films: What is shown, one after the other.
+        path: Where it goes.
+        fps: Steps in a simulated second.
+    """
+    rate = fps / _EVERY
+    write_clip([frame for each in films for frame in each.frames(rate)], path, rate)
+
+
+def film(request: EnvRequest, policy: Policy, seed: int, camera: str = RENDERED) -> Film:
+    """Return an episode in pictures, seen by one of the cell's cameras."""
     env = request.make(render_mode="rgb_array")
+    shots: list[Shot] = []
+    texts: list[str] = []
+    n_seen = 0
+
+    def watch(info: Mapping[str, Any], over: bool) -> None:
+        nonlocal n_seen
+        if n_seen == 0:
+            texts.append(str(info.get("instruction", "")))
+        if n_seen % _EVERY == 0 or over:
+            shots.append(Shot(_picture(env, camera), status(env, n_seen)))
+        n_seen += 1
+
     try:
         prepare(policy, env)
-        observation, info = env.reset(seed=seed)
-        text = str(info.get("instruction", ""))
-        policy.reset(text, seed)
-        frames, over, n_steps = [env.render()], False, 0
-        while not over:
-            observation, _, terminated, truncated, _ = env.step(policy.act(observation))
-            over = terminated or truncated
-            n_steps += 1
-            if n_steps % _EVERY == 0 or over:
-                frames.append(env.render())
-        return frames, text  # type: ignore[return-value]
+        episode = run_episode(Watched(env, watch), Rollouts(policy), seed)
+        return Film(texts[0], shots, episode)
     finally:
         env.close()
+
+
+def status(env: gymnasium.Env, n_steps: int) -> str:
+    """Return what the machine and the hand are doing, as far as the environment tells, and the time.
+
+    Args:
+        env: The environment.
+        n_steps: Steps since its reset.
+    """
+    bare: Any = env.unwrapped
+    cell, ledger = getattr(bare, "cell", None), getattr(bare, "ledger", None)
+    words = []
+    machine = getattr(cell, "machine", None)
+    if machine is not None:
+        now = machine.state()
+        words.append(f"machine {now.execution}, door {now.door}, chuck {now.chuck}")
+        if now.alarm:
+            words.append(f"alarm: {now.alarm}")
+    if ledger is not None and ledger.count("part_arrived"):
+        held = ledger.count("part_grasped") > ledger.count("part_released")
+        words.append("part held" if held else "hand empty")
+    words.append(f"{n_steps / float(env.metadata.get('render_fps') or 20):.1f} s")
+    return "   ".join(words)
+
+
+def _picture(env: gymnasium.Env, camera: str) -> Frame:
+    bare: Any = env.unwrapped
+    if camera == RENDERED:
+        return env.render()  # type: ignore[return-value]
+    spec, light = bare.cell.camera_spec(camera, true=True), bare.cell.light
+    return bare.world.camera(spec, _WIDTH, _HEIGHT, shadow=True, light=light).rgb
