@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ class Cloner:
         torch.set_num_threads(1)  # the other cores roll out episodes
         torch.manual_seed(self._seed)
         parts: list[Any] = []
-        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for i, (a, b) in enumerate(pairwise(sizes)):
             parts += [torch.nn.Linear(a, b)] + ([torch.nn.ReLU()] if i < len(sizes) - 2 else [])
         self._net = torch.nn.Sequential(*parts)
         self._params = list(self._net.parameters())
@@ -176,8 +177,6 @@ class Cloner:
                 p.copy_(torch.from_numpy(np.array(arrays[f"net_{i}"])))
                 ema.copy_(torch.from_numpy(np.array(arrays[f"ema_{i}"])))
                 prefix = f"adam_{i}_"
-                kept = {
-                    k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)
-                }
+                kept = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
                 for key, value in kept.items():
                     self._adam.state[p][key] = torch.from_numpy(np.array(value))

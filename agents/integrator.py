@@ -1,7 +1,7 @@
 """The integrator's cell: the taught program plus what a good system integrator sells with it.
 
-A 2-D camera over the tray finds the part by classical image processing and shifts the program; part-present
-and seat checks, a search where the part jams on its way down, and pre-written recovery: retry twice, then reject.
+A 2-D camera over the tray finds the part by classical image processing and shifts the program. It has
+part-present and seat checks, a search where the part jams, and pre-written recovery: retry twice, reject.
 Rules only: whatever is outside them calls a person.
 """
 
@@ -125,11 +125,7 @@ class Integrator(Taught):
         reference = self.references[key]
         dx, dy = shift(lens, reference.at_m, reference.blob.centre_px, blob.centre_px)
         sides = self.symmetry[part]
-        turn = (
-            image_turn(lens, reference.at_m, blob.angle_rad - reference.blob.angle_rad)
-            if sides
-            else 0.0
-        )
+        turn = image_turn(lens, reference.at_m, blob.angle_rad - reference.blob.angle_rad) if sides else 0.0
         if sides:
             period = 2 * math.pi / math.lcm(sides, 2)
             turn -= period * round(turn / period)
@@ -159,7 +155,9 @@ class Integrator(Taught):
     # -- checks and recovery ----------------------------------------------------------------------
     def _check(self, key: Any, robot: np.ndarray, machine: np.ndarray) -> None:
         holding = bool(robot[GRIPPED] > 0.5)
-        if (key.name == "close" and self.waited >= GRIP_STEPS and not holding) or (key.name in ("lift", "door", "above", "seat") and not holding):
+        if (key.name == "close" and self.waited >= GRIP_STEPS and not holding) or (
+            key.name in ("lift", "door", "above", "seat") and not holding
+        ):
             self._retry()
         elif key.name == "seat" and abs(float(robot[FORCE][2])) > JAM_N and not arrived(key, robot):
             self._search(key, robot)
@@ -192,9 +190,7 @@ class Integrator(Taught):
         x, y, z = key.position_m
         beside = replace(key, position_m=(x + ring[0] * SEARCH_M, y + ring[1] * SEARCH_M, z))
         at = robot[COMMANDED].tolist()
-        up = replace(
-            beside, name="above", position_m=(*beside.position_m[:2], at[2] + 0.006), wait="none"
-        )
+        up = replace(beside, name="above", position_m=(*beside.position_m[:2], at[2] + 0.006), wait="none")
         self.keys = [up, beside, *self.keys[self.index + 1 :]]
         self.index = self.waited = 0
 
@@ -203,9 +199,7 @@ class Integrator(Taught):
         self.retries += 1
         if self.retries > RETRIES:
             return
-        program = [
-            k for k in self.keys if k.name in ("above", "seat", "release", "retreat", "exit")
-        ]
+        program = [k for k in self.keys if k.name in ("above", "seat", "release", "retreat", "exit")]
         seat = next(k for k in program if k.name == "seat")
         down = replace(seat, name="grasp", close=False, wait="none")
         grip = replace(seat, name="close", wait="gripped")

@@ -14,7 +14,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.policy import Action, Needs, Observation, Policy
+from agents.policy import DEFAULT_NEEDS, Action, Needs, Observation, Policy
 
 # Observations are cut this many standard deviations from the mean.
 CLIP = 10.0
@@ -54,7 +54,7 @@ class MlpPolicy(Policy):
         scale: NDArray,
         activation: str = "relu",
         head: str = "clip",
-        needs: Needs = Needs(),
+        needs: Needs = DEFAULT_NEEDS,
     ) -> None:
         if activation not in ACTIVATIONS or head not in HEADS:
             raise ValueError(
@@ -62,9 +62,7 @@ class MlpPolicy(Policy):
                 f"{', '.join(ACTIVATIONS)} and {', '.join(HEADS)}"
             )
         self.needs = needs
-        self._layers = [
-            (np.array(w, np.float32, order="C"), np.array(b, np.float32)) for w, b in layers
-        ]
+        self._layers = [(np.array(w, np.float32, order="C"), np.array(b, np.float32)) for w, b in layers]
         self._mean, self._scale = np.array(mean, np.float32), np.array(scale, np.float32)
         self._activation, self._head = activation, head
 

@@ -42,6 +42,9 @@ class Needs:
     image_size: int = 96
 
 
+DEFAULT_NEEDS = Needs()
+
+
 class Policy(ABC):
     """Maps observations to actions.
 
@@ -53,7 +56,7 @@ class Policy(ABC):
     """
 
     controls: ClassVar[tuple[str, ...]] = CONTROLS
-    needs: Needs = Needs()
+    needs: Needs = DEFAULT_NEEDS
 
     def attach(  # noqa: B027 (most need nothing)
         self, observation_space: gymnasium.Space, action_space: gymnasium.spaces.Box

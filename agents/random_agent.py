@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import gymnasium
 import numpy as np
 
-from agents.policy import Action, Needs, Observation, Policy
+from agents.policy import DEFAULT_NEEDS, Action, Needs, Observation, Policy
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Random(Policy):
 
     hyper_class = Hyper
 
-    def __init__(self, hyper: Hyper = Hyper(), needs: Needs = Needs()) -> None:
+    def __init__(self, hyper: Hyper = Hyper(), needs: Needs = DEFAULT_NEEDS) -> None:
         self.needs = needs
         self._hyper = hyper
         self._size = 0
@@ -38,9 +38,7 @@ class Random(Policy):
         self._rng = np.random.default_rng(0)
         self._action = np.zeros(0, np.float32)
 
-    def attach(
-        self, observation_space: gymnasium.Space, action_space: gymnasium.spaces.Box
-    ) -> None:
+    def attach(self, observation_space: gymnasium.Space, action_space: gymnasium.spaces.Box) -> None:
         """Take the size of an action."""
         self._size = action_space.shape[0]
 

@@ -109,9 +109,7 @@ class SacHyper:
         if self.reward not in ("sparse", "dense"):
             raise ValueError(f"reward is {self.reward!r}: allowed are sparse, dense")
         if self.her and self.reward != "sparse":
-            raise ValueError(
-                "her with reward 'dense': goals relabelled in hindsight need reward 'sparse'"
-            )
+            raise ValueError("her with reward 'dense': goals relabelled in hindsight need reward 'sparse'")
         for name in ("n_steps", "n_envs", "segment", "batch", "updates", "buffer"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is 1 or more")

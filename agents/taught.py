@@ -1,7 +1,7 @@
 """The taught program: key poses recorded once at the nominal layout, replayed blindly.
 
 This is how most robots on shop floors work. A program belongs to a part type and a slot; the work order
-(the instruction) says which. Where the order leaves one out, the program of the medium part or of slot 1 runs.
+(the instruction) says which. Where the order leaves one out, the medium part's or slot 1's program runs.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ Key = tuple[str | None, str | None, int | None]
 
 
 class Taught(Policy, Teachable):
-    """Replays the program of the order's part and slot; waits for the machine's signals, checks nothing else."""
+    """Replays the program of the order's part and slot; waits for signals, checks nothing else."""
 
     controls = ("ee_yaw",)
     needs = Needs(observation="rgb", control="ee_yaw", cameras=())
@@ -132,9 +132,7 @@ class Taught(Policy, Teachable):
         if not arrived(key, robot):
             return
         self.waited += 1
-        if self.index + 1 < len(self.keys) and (
-            signal(key, robot, machine) or self.waited > self.patience
-        ):
+        if self.index + 1 < len(self.keys) and (signal(key, robot, machine) or self.waited > self.patience):
             self.index, self.waited = self.index + 1, 0
 
 
@@ -150,9 +148,7 @@ def arrived(key: Any, robot: np.ndarray) -> bool:
     turn = tool_yaw(robot[ROTATION]) - key.yaw_rad
     turn -= 2 * math.pi * round(turn / (2 * math.pi))
     commanded = float(np.abs(robot[COMMANDED] - goal).max())
-    return (
-        commanded < 5e-4 and abs(turn) < 0.01 and float(np.abs(robot[MEASURED] - goal).max()) < 4e-3
-    )
+    return commanded < 5e-4 and abs(turn) < 0.01 and float(np.abs(robot[MEASURED] - goal).max()) < 4e-3
 
 
 def signal(key: Any, robot: np.ndarray, machine: np.ndarray) -> bool:

@@ -39,9 +39,7 @@ def put_together(values: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> di
     """Return the tree; arrays stay NumPy arrays of their own."""
     tree: dict[Any, Any] = {}
     for path, leaf in [*values.items(), *((key, np.array(a)) for key, a in arrays.items())]:
-        *folders, name = [
-            int(part[1:]) if part.startswith("#") else part for part in path.split(_SEPARATOR)
-        ]
+        *folders, name = [int(part[1:]) if part.startswith("#") else part for part in path.split(_SEPARATOR)]
         node = tree
         for folder in folders:
             node = node.setdefault(folder, {})

@@ -67,9 +67,7 @@ class _Dumper(yaml.SafeDumper):
 # The dumper keeps YAML 1.1's words as well, so that text such as `off` is quoted for other readers.
 for _class in (_Loader, _Dumper):
     for _tag, _pattern, _first in _SCALARS:
-        _class.add_implicit_resolver(
-            f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first
-        )
+        _class.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first)
 
 
 def read_yaml(text: str, source: str = "YAML") -> Any:
@@ -88,9 +86,7 @@ def read_yaml(text: str, source: str = "YAML") -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise StrictYamlError(
-            f"{source}{line}: {getattr(error, 'problem', None) or error}"
-        ) from None
+        raise StrictYamlError(f"{source}{line}: {getattr(error, 'problem', None) or error}") from None
     finally:
         loader.dispose()
 

@@ -16,9 +16,7 @@ def _register() -> tuple[str, ...]:
         task = "".join(word.capitalize() for word in module.split("_"))
         name = f"{NAMESPACE}/{task}-v0"
         if name not in gymnasium.registry:
-            gymnasium.register(
-                name, "envs.cell.core:make", kwargs={"task": module}, order_enforce=False
-            )
+            gymnasium.register(name, "envs.cell.core:make", kwargs={"task": module}, order_enforce=False)
         ids.append(name)
     return tuple(ids)
 

@@ -17,7 +17,6 @@ from experiments.executor import Workers
 from experiments.outcomes import summarise
 from experiments.rollout import SEED_STRIDE, EnvRequest, episode_seed
 
-
 # What holds where neither the command line nor a run says otherwise.
 _DEFAULTS = {"task": "LoadChuck", "split": "seen", "robot": "lrmate200id", "control": "ee_yaw"}
 
@@ -58,9 +57,7 @@ def load(what: str, task: str, control: str) -> Policy:
         with user_input(CheckpointError):
             return Policy.load(inner if inner.is_dir() else what)
     if Path(what).is_dir():
-        raise UserError(
-            f"{what!r} holds no policy: allowed are a run's directory and agents' names"
-        )
+        raise UserError(f"{what!r} holds no policy: allowed are a run's directory and agents' names")
     with user_input(catalog.AgentError):
         agent = catalog.create(what, task, control)
     if not isinstance(agent, Policy):

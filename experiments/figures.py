@@ -159,9 +159,7 @@ def _frame(
 def _labels(at: NDArray[np.float64]) -> list[str]:
     """Return tick labels: as many decimals as the step needs, thousands as "k", millions as "M"."""
     largest = float(np.abs(at).max())
-    unit, suffix = next(
-        (pair for pair in ((1e6, "M"), (1e3, "k")) if largest >= 2 * pair[0]), (1.0, "")
-    )
+    unit, suffix = next((pair for pair in ((1e6, "M"), (1e3, "k")) if largest >= 2 * pair[0]), (1.0, ""))
     if largest < 1e-3 or largest >= 1e10:
         return [f"{value:.3g}" for value in at]
     decimals = max(0, -math.floor(math.log10((at[1] - at[0]) / unit) + 1e-9))
@@ -218,13 +216,9 @@ def check_clip(path: str | os.PathLike[str]) -> None:
     """Raise `UserError` if a clip cannot be written in the format that the path's ending asks for."""
     path = Path(path)
     if path.suffix not in _WRITERS:
-        raise UserError(
-            f"clip {str(path)!r} ends in {path.suffix!r}: allowed are {', '.join(_WRITERS)}"
-        )
+        raise UserError(f"clip {str(path)!r} ends in {path.suffix!r}: allowed are {', '.join(_WRITERS)}")
     if path.suffix == ".mp4" and find_spec("imageio_ffmpeg") is None:
-        raise UserError(
-            "an .mp4 clip needs the extra 'video': pip install 'monozukuri[video]', or use .webp"
-        )
+        raise UserError("an .mp4 clip needs the extra 'video': pip install 'monozukuri[video]', or use .webp")
 
 
 def write_clip(frames: Sequence[Frame], path: str | os.PathLike[str], fps: float) -> None:

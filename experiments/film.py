@@ -74,9 +74,7 @@ class Watched(gymnasium.Wrapper):
         watch: Called with the info, and whether the episode is over.
     """
 
-    def __init__(
-        self, env: gymnasium.Env, watch: Callable[[Mapping[str, Any], bool], None]
-    ) -> None:
+    def __init__(self, env: gymnasium.Env, watch: Callable[[Mapping[str, Any], bool], None]) -> None:
         super().__init__(env)
         self._watch = watch
 

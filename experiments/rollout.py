@@ -136,10 +136,7 @@ def run_episode(env: gymnasium.Env, rollouts: Rollouts, seed: int) -> Episode:
             label = np.array(teacher.act(observation), np.float32)
             states.append(np.array(flatten(observation)))
             labels.append(label)
-            if turns.is_teachers():
-                action = turns.disturb(label)
-            else:
-                action = actor.act(observation)
+            action = turns.disturb(label) if turns.is_teachers() else actor.act(observation)
         observation, reward, terminated, truncated, info = env.step(action)
         rewards.append(float(reward))
         over = terminated or truncated or len(rewards) == rollouts.max_steps

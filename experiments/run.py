@@ -93,9 +93,7 @@ class RunDirectory:
     path: Path
 
     @classmethod
-    def create(
-        cls, out: str | os.PathLike[str] | None, name: str, *, resume: bool = False
-    ) -> RunDirectory:
+    def create(cls, out: str | os.PathLike[str] | None, name: str, *, resume: bool = False) -> RunDirectory:
         """Make the folder of a run.
 
         Args:

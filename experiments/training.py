@@ -152,9 +152,7 @@ def _policy(directory: RunDirectory) -> Policy:
         return Policy.load(directory / "policy")
 
 
-def _test(
-    job: _Job, workers: Workers, directory: RunDirectory
-) -> tuple[dict[str, Any], list[Episode]]:
+def _test(job: _Job, workers: Workers, directory: RunDirectory) -> tuple[dict[str, Any], list[Episode]]:
     config = job.config
     with tqdm(total=config.episodes, desc="Testing", unit="episode", file=sys.stderr) as bar:
         summary, episodes = evaluate_policy(

@@ -224,9 +224,7 @@ class RedundantSolver:
             q = [min(max(a + d, lo), hi) for a, d, lo, hi in moved]
         return None
 
-    def _step(
-        self, jacobian: Array, task: Array, q: list[float], damping: float, pull: bool
-    ) -> list[float]:
+    def _step(self, jacobian: Array, task: Array, q: list[float], damping: float, pull: bool) -> list[float]:
         """Return the joint step (n,); joints that stand at a limit and would leave it are held."""
         lower, upper = self._lower, self._upper
         while True:

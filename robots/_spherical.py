@@ -61,9 +61,7 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
     turn_tol_sq = 2.0 * min(_ROTATION_TOL_RAD, 0.5 * _POSITION_TOL_M / max(tool, 1e-6)) ** 2
     singular_sq = _SINGULAR_SIN**2
 
-    def wrist(
-        q1: float, q2: float, q3: float, q4: float, q5: float, q6: float
-    ) -> tuple[float, ...]:
+    def wrist(q1: float, q2: float, q3: float, q4: float, q5: float, q6: float) -> tuple[float, ...]:
         """Return the wrist centre relative to the base point and the J6 axes x, y, z."""
         t1, t2, t4, t5, t6 = s1 * q1 + o1, s2 * q2 + o2, s4 * q4 + o4, s5 * q5 + o5, s6 * q6 + o6
         t23 = t2 + s3 * q3 + o3

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from robots import kinematics
 from robots.gripper import GripperSpec
+from robots.scene_types import Node, Surface
 from robots.spec import ArmSpec, Vec3
-from robots.world import Node, Quat, Surface, World, quaternion
+from robots.world import World
 
 # Gain of the engine's implicit position motor: high enough to follow a moving set-point within
 # 0.02 rad at full speed, low enough not to ring when a finger or part touches something stiff.
@@ -72,9 +72,7 @@ class Arm:
         ]
         nodes += gripper.nodes(self.n - 1, spec.flange_xyz_m, spec.flange_rpy_rad)
         self.sensor, self.left, self.right = self.n, self.n + 1, self.n + 2
-        self.body = world.add_articulated(
-            "arm", replace(spec.base, mass_kg=0.0), nodes, xyz_m=base_m
-        )
+        self.body = world.add_articulated("arm", replace(spec.base, mass_kg=0.0), nodes, xyz_m=base_m)
         self.links: dict[int, str] = {i: node.name for i, node in enumerate(nodes)}
         world.gear(self.body, self.left, self.right, -1.0, _FINGER_GEAR_N)
         world.watch_force(self.body, self.sensor)
@@ -111,9 +109,7 @@ class Arm:
         self.closed = close
         target = 0.0 if close else self.gripper.stroke_m
         for finger in (self.left, self.right):
-            self.world.servo(
-                self.body, finger, target, self.gripper.force_n, self.gripper.speed_m_s
-            )
+            self.world.servo(self.body, finger, target, self.gripper.force_n, self.gripper.speed_m_s)
 
     def move(self, q_target: Sequence[float], substeps: int) -> bool:
         """One control period towards `q_target`, set-points interpolated at every physics step.
@@ -161,7 +157,9 @@ class Arm:
             position_m[1] - b[1] - t * r[5],
             position_m[2] - b[2] - t * r[8],
         )
-        return self.solver.solve(*flange, *r, self.q_command)
+        x, y, z = flange
+        a, b_, c, d, e, f, g, h, i = r
+        return self.solver.solve(x, y, z, a, b_, c, d, e, f, g, h, i, self.q_command)
 
     def tcp(self, q_rad: Sequence[float]) -> tuple[Vec3, Flat]:
         """TCP position (m, world) and rotation (row-major) for given joints."""
@@ -191,7 +189,7 @@ class Arm:
     def _wrist(self, load: Sequence[float], r: Flat) -> tuple[Vec3, Vec3]:
         """Load on the wrist about the flange, less the gripper's weight.
 
-        The engine gives the reaction at the child's centre of mass (`facts`: Bullet #2966): shift it to the flange.
+        The engine gives the reaction at the child's centre of mass (bullet3 #2966): shift it to the flange.
         """
         fx, fy, fz, mx, my, mz = load
         lever = 0.05

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import pi
 
+from robots.scene_types import Node, Surface
 from robots.spec import Link, Shape
-from robots.world import Node, Surface
 
 _FINGER_KG = 0.1
 _DARK = (0.16, 0.17, 0.19, 1.0)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from robots.scene_types import Node, Surface
 from robots.spec import Link, Shape, Vec3
-from robots.world import Node, Surface, World
+from robots.world import World
 
 REQUESTS = ("none", "clamp", "unclamp", "close door", "open door", "blow", "cycle start")
 Notice = Callable[[str, str, dict[str, Any]], None]
@@ -100,9 +101,7 @@ def _frame(spec: MachineSpec) -> tuple[Shape, ...]:
         glass: bool = False,
         solid: bool = True,
     ) -> Shape:
-        return Shape(
-            "box", size, (at[0], at[1] + cy, at[2]), rgba=rgba, visible=not glass, collides=solid
-        )
+        return Shape("box", size, (at[0], at[1] + cy, at[2]), rgba=rgba, visible=not glass, collides=solid)
 
     deep, mid = back - fx, (back + fx) / 2
     side = y - OPENING_Y_M
@@ -193,9 +192,7 @@ def _nodes(spec: MachineSpec) -> list[Node]:
             )
         )
     z0, z1, width = 0.065, 0.645, 2 * OPENING_Y_M + 0.02
-    handle = Shape(
-        "box", (0.02, 0.02, 0.20), (-0.02, width / 2 - 0.04, 0.0), rgba=_DARK, collides=False
-    )
+    handle = Shape("box", (0.02, 0.02, 0.20), (-0.02, width / 2 - 0.04, 0.0), rgba=_DARK, collides=False)
     panel = Shape("box", (0.012, width, z1 - z0), rgba=_SKIN, visible=False)
     rails = tuple(
         Shape("box", size, at, rgba=_CAST, collides=False)

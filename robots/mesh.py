@@ -11,6 +11,7 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 from robots.spec import Rgba, Shape, Vec3
@@ -27,14 +28,10 @@ def write_palette(path: Path) -> None:
     for index in range(LEVELS**3):
         if index % _PALETTE_PX == 0:
             rows.append(0)
-        rows += bytes(
-            step * c for c in (index // LEVELS**2, index // LEVELS % LEVELS, index % LEVELS)
-        )
+        rows += bytes(step * c for c in (index // LEVELS**2, index // LEVELS % LEVELS, index % LEVELS))
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", _PALETTE_PX, _PALETTE_PX, 8, 2, 0, 0, 0)
     path.write_bytes(
@@ -114,7 +111,7 @@ def _revolve(mesh: Mesh, shape: Shape, profile: list[tuple[float, float]]) -> No
     largest = max(r for r, _ in profile)
     sides = 10 if largest < 0.03 else 14 if largest < 0.08 else 20
     angles = [2 * math.pi * i / sides for i in range(sides)]
-    for (r0, z0), (r1, z1) in zip(profile, profile[1:], strict=False):
+    for (r0, z0), (r1, z1) in pairwise(profile):
         slope = math.hypot(r1 - r0, z1 - z0)
         out, up = (z1 - z0) / slope, (r0 - r1) / slope
         for a, b in zip(angles, [*angles[1:], 2 * math.pi], strict=True):

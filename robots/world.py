@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from robots import mesh
+from robots.scene_types import (
+    IDENTITY,
+    CameraSpec,
+    Contact,
+    EngineSpec,
+    Node,
+    Picture,
+    Quat,
+    Surface,
+    quaternion,
+)
 from robots.spec import ZERO, Link, Shape, Vec3
-
-Quat = tuple[float, float, float, float]
-IDENTITY: Quat = (0.0, 0.0, 0.0, 1.0)
 
 
 @contextmanager
@@ -47,88 +53,6 @@ with _quiet():
     import pybullet as bullet
 
 
-@dataclass(frozen=True)
-class EngineSpec:
-    """Engine parameters, all set explicitly; the manifest of a run records them."""
-
-    rate_hz: int = 240
-    solver_iterations: int = 50
-    gravity_m_s2: float = 9.81
-    contact_erp: float = 0.2
-    joint_erp: float = 0.2
-    friction_erp: float = 0.2
-    residual_threshold: float = 1e-7
-    linear_slop_m: float = 1e-5
-
-    def __post_init__(self) -> None:
-        if not 60 <= self.rate_hz <= 4000:
-            raise ValueError(f"rate_hz {self.rate_hz}: allowed are 60 to 4000")
-        if not 20 <= self.solver_iterations <= 1000:
-            raise ValueError(f"solver_iterations {self.solver_iterations}: allowed are 20 to 1000")
-
-
-@dataclass(frozen=True)
-class Surface:
-    """Contact properties; the engine multiplies the friction of the two bodies that touch."""
-
-    friction: float = 0.5
-    spinning_friction_m: float = 0.0
-    rolling_friction_m: float = 0.0
-    restitution: float = 0.0
-
-
-@dataclass(frozen=True)
-class Node:
-    """One moving or fixed link of an articulated body; `parent` is a node index, -1 the base."""
-
-    name: str
-    kind: str
-    parent: int
-    xyz_m: Vec3
-    link: Link
-    axis: Vec3 = (0.0, 0.0, 1.0)
-    rpy_rad: Vec3 = ZERO
-    lower: float = 0.0
-    upper: float = -1.0
-    surface: Surface = field(default_factory=Surface)
-
-
-@dataclass(frozen=True)
-class Contact:
-    """A touching or nearly touching point: `distance_m` < 0 is penetration; force on A along `normal`."""
-
-    body_a: str
-    link_a: int
-    body_b: str
-    link_b: int
-    point_m: Vec3
-    normal: Vec3
-    distance_m: float
-    force_n: float
-
-
-@dataclass(frozen=True)
-class CameraSpec:
-    """A pinhole camera in world coordinates; `fov_deg` is vertical."""
-
-    name: str
-    eye_m: Vec3
-    target_m: Vec3
-    up: Vec3 = (0.0, 0.0, 1.0)
-    fov_deg: float = 50.0
-    near_m: float = 0.05
-    far_m: float = 4.0
-
-
-@dataclass(frozen=True)
-class Picture:
-    """rgb (h, w, 3) uint8; depth_m (h, w) float32 along the optical axis; segmentation (h, w) int32 body ids."""
-
-    rgb: npt.NDArray[np.uint8]
-    depth_m: npt.NDArray[np.float32]
-    segmentation: npt.NDArray[np.int32]
-
-
 _KINDS = {
     "box": bullet.GEOM_BOX,
     "cylinder": bullet.GEOM_CYLINDER,
@@ -140,18 +64,6 @@ _JOINTS = {
     "prismatic": bullet.JOINT_PRISMATIC,
     "fixed": bullet.JOINT_FIXED,
 }
-
-
-@lru_cache(maxsize=4096)
-def quaternion(rpy_rad: Vec3) -> Quat:
-    """Quaternion (x, y, z, w) of fixed-axis roll, pitch, yaw."""
-    (sr, cr), (sp, cp), (sy, cy) = ((math.sin(a / 2), math.cos(a / 2)) for a in rpy_rad)
-    return (
-        sr * cp * cy - cr * sp * sy,
-        cr * sp * cy + sr * cp * sy,
-        cr * cp * sy - sr * sp * cy,
-        cr * cp * cy + sr * sp * sy,
-    )
 
 
 @lru_cache(maxsize=512)
@@ -171,9 +83,7 @@ def _mesh_arguments(shapes: tuple[Shape, ...]) -> dict[str, Any] | None:
 class World:
     """One engine client. `rebuild` empties it; the same calls after it give the same bits."""
 
-    def __init__(
-        self, engine: EngineSpec | None = None, *, visuals: bool = False, window: bool = False
-    ):
+    def __init__(self, engine: EngineSpec | None = None, *, visuals: bool = False, window: bool = False):
         """Opens a client; `visuals` adds what cameras see (left out, resets are several times quicker)."""
         self.engine = engine or EngineSpec()
         self.visuals = visuals or window
@@ -184,9 +94,7 @@ class World:
         with _quiet():
             self.client: int = bullet.connect(bullet.GUI if window else bullet.DIRECT)
         if self.client < 0:
-            raise RuntimeError(
-                "the physics engine gave no client: is a display available for the window?"
-            )
+            raise RuntimeError("the physics engine gave no client: is a display available for the window?")
         if window:
             bullet.configureDebugVisualizer(bullet.COV_ENABLE_GUI, 0, physicsClientId=self.client)
         self._ids: dict[str, int] = {}
@@ -214,13 +122,9 @@ class World:
             physicsClientId=c,
         )
         bullet.setGravity(0.0, 0.0, -e.gravity_m_s2, physicsClientId=c)
-        self._texture = (
-            bullet.loadTexture(str(self._palette), physicsClientId=c) if self.visuals else -1
-        )
+        self._texture = bullet.loadTexture(str(self._palette), physicsClientId=c) if self.visuals else -1
 
-    def add_fixed(
-        self, name: str, shapes: tuple[Shape, ...], surface: Surface | None = None
-    ) -> int:
+    def add_fixed(self, name: str, shapes: tuple[Shape, ...], surface: Surface | None = None) -> int:
         """Adds immovable scenery made of `shapes` in world coordinates; returns its id."""
         return self.add_articulated(name, Link(0.0, shapes=shapes), (), surface=surface)
 
@@ -312,9 +216,7 @@ class World:
         solid = [s for s in link.shapes if s.collides]
         collision = visual = -1
         if solid:
-            boxes = [
-                [x / 2 for x in s.size_m] if s.kind == "box" else [1.0, 1.0, 1.0] for s in solid
-            ]
+            boxes = [[x / 2 for x in s.size_m] if s.kind == "box" else [1.0, 1.0, 1.0] for s in solid]
             collision = bullet.createCollisionShapeArray(
                 shapeTypes=[_KINDS[s.kind] for s in solid],
                 halfExtents=boxes,
@@ -327,9 +229,7 @@ class World:
             if collision < 0:
                 raise RuntimeError("the engine refused a collision shape")
         if self.visuals and (arguments := _mesh_arguments(link.shapes)):
-            visual = bullet.createVisualShape(
-                bullet.GEOM_MESH, **arguments, physicsClientId=self.client
-            )
+            visual = bullet.createVisualShape(bullet.GEOM_MESH, **arguments, physicsClientId=self.client)
         return collision, visual
 
     def _finish_link(self, body: int, index: int, surface: Surface, visual: int) -> None:
@@ -345,13 +245,9 @@ class World:
             physicsClientId=self.client,
         )
         if visual >= 0:
-            bullet.changeVisualShape(
-                body, index, textureUniqueId=self._texture, physicsClientId=self.client
-            )
+            bullet.changeVisualShape(body, index, textureUniqueId=self._texture, physicsClientId=self.client)
 
-    def gear(
-        self, body: int, first: int, second: int, ratio: float, force: float, erp: float = 0.8
-    ) -> None:
+    def gear(self, body: int, first: int, second: int, ratio: float, force: float, erp: float = 0.8) -> None:
         """Couples two joints of a body so that q_first + ratio * q_second stays as it is now."""
         constraint = bullet.createConstraint(
             body,
@@ -461,13 +357,9 @@ class World:
         moving: tuple[Vec3, Vec3] = bullet.getBaseVelocity(body, self.client)
         return moving
 
-    def joint_states(
-        self, body: int, joints: Sequence[int]
-    ) -> Sequence[tuple[float, float, Vec3, float]]:
+    def joint_states(self, body: int, joints: Sequence[int]) -> Sequence[tuple[float, float, Vec3, float]]:
         """(position, velocity, reaction (Fx, Fy, Fz, Mx, My, Mz), motor effort) of each joint."""
-        states: Sequence[tuple[float, float, Vec3, float]] = bullet.getJointStates(
-            body, joints, self.client
-        )
+        states: Sequence[tuple[float, float, Vec3, float]] = bullet.getJointStates(body, joints, self.client)
         return states
 
     def link_pose(self, body: int, link: int) -> tuple[Vec3, Quat]:
@@ -514,9 +406,7 @@ class World:
         if not self.visuals:
             raise RuntimeError("this World was opened without visuals: open it with visuals=True")
         view = bullet.computeViewMatrix(spec.eye_m, spec.target_m, spec.up)
-        lens = bullet.computeProjectionMatrixFOV(
-            spec.fov_deg, width / height, spec.near_m, spec.far_m
-        )
+        lens = bullet.computeProjectionMatrixFOV(spec.fov_deg, width / height, spec.near_m, spec.far_m)
         _, _, rgba, depth, mask = bullet.getCameraImage(
             width,
             height,

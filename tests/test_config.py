@@ -76,9 +76,7 @@ def test_yaml_round_trip():
     assert from_yaml(Config, to_yaml(Config())) == Config()
 
 
-@pytest.mark.parametrize(
-    "text", ["off", "1e-3", "1:30", "2026-01-01", "010", "null", "~", "ラ", ""]
-)
+@pytest.mark.parametrize("text", ["off", "1e-3", "1:30", "2026-01-01", "010", "null", "~", "ラ", ""])
 def test_text_stays_text(text):
     assert from_yaml(Config, to_yaml(Config(task=text))).task == text
 

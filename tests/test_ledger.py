@@ -85,7 +85,5 @@ def test_a_bad_line_is_named(tmp_path, line):
 def test_appending_costs_about_a_microsecond():
     ledger = Ledger()
     n = 20_000
-    best = min(
-        timeit.repeat(lambda: ledger.append(1.0, "energy", "arm", energy_j=1.0), number=n, repeat=5)
-    )
+    best = min(timeit.repeat(lambda: ledger.append(1.0, "energy", "arm", energy_j=1.0), number=n, repeat=5))
     assert best / n < 5e-6  # 0.5 µs on an idle core; the margin is for a busy one

@@ -97,9 +97,7 @@ esac
 
 
 def test_newer_python_is_told_about_wheels_and_used(checkout):
-    (checkout / "bin" / "python3.11").write_text(
-        "#!/bin/sh\necho 'pyenv: not found' >&2; exit 127\n"
-    )
+    (checkout / "bin" / "python3.11").write_text("#!/bin/sh\necho 'pyenv: not found' >&2; exit 127\n")
     (checkout / "bin" / "python3.11").chmod(0o755)  # a shim that does not run
     stand_in(checkout / "bin" / "python3.12", (3, 12))
     done = make("setup", cwd=checkout, PATH=str(checkout / "bin"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -21,14 +21,15 @@ from envs.cell.control import CONTROLS, HandControl, action_size
 from envs.cell.observation import OBSERVATIONS, ImageObserver, StateObserver
 from envs.cell.parts import families
 from envs.cell.plan import KeyPose, Stride
+from envs.cell.rewards import weighted
 from envs.cell.scene import CAMERAS, Cell, Draw, Snapshot, draw_scene
 from envs.cell.task import Task
-from envs.cell.rewards import weighted
 from envs.cell.variation import split
 from robots.catalog import ARMS, arm_spec
 from robots.gripper import GripperSpec
 from robots.machine_tool import MachineSpec
-from robots.world import EngineSpec, World
+from robots.scene_types import EngineSpec
+from robots.world import World
 
 MACHINES: Mapping[str, MachineSpec] = {"vertical_lathe": MachineSpec()}
 REWARDS = ("dense", "sparse")
@@ -69,9 +70,7 @@ class CellConfig:
         if not isinstance(self.image_size, int) or not 64 <= self.image_size <= 512:
             raise ValueError(f"image_size {self.image_size!r}: allowed are 64 to 512")
         if self.render_mode not in (None, "rgb_array", "human"):
-            raise ValueError(
-                f"render_mode {self.render_mode!r}: allowed are None, 'rgb_array', 'human'"
-            )
+            raise ValueError(f"render_mode {self.render_mode!r}: allowed are None, 'rgb_array', 'human'")
         split(self.split)
 
     @property
@@ -105,7 +104,7 @@ def task_class(module: str) -> type[Task]:
 class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
     """One task in one cell. `world`, `plan()`, `ledger` and `seeds` are for outsiders, see docs."""
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array", "human"], "render_fps": 20}
+    metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 20}  # noqa: RUF012
 
     def __init__(self, task: Task, config: CellConfig):
         self.task, self.config = task, config
@@ -155,7 +154,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._over = False
         self._now = self.cell.snapshot(self._control.position_m, self._control.yaw_rad)
         self._observer.begin(self._now)
-        observation, reward, _, info = self._outcome(self._now)
+        observation, _, _, info = self._outcome(self._now)
         return observation, info
 
     def _draw(self) -> Draw:
@@ -204,9 +203,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         for i, value in enumerate(values):
             if not -1.0 <= value <= 1.0:
                 if not math.isfinite(value):
-                    raise ValueError(
-                        f"action[{i}] is {value}: finite numbers in [-1, 1] are needed"
-                    )
+                    raise ValueError(f"action[{i}] is {value}: finite numbers in [-1, 1] are needed")
                 values[i] = min(1.0, max(-1.0, value))
         return values
 
@@ -280,9 +277,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         if self._now is None or self.config.control != "ee_yaw":
             raise RuntimeError("the expert acts after reset() and with control='ee_yaw'")
         key = self.plan()[0]
-        return np.array(
-            self.stride.action(key, self._control.position_m, self._control.yaw_rad), np.float32
-        )
+        return np.array(self.stride.action(key, self._control.position_m, self._control.yaw_rad), np.float32)
 
     def render(self) -> Any:
         """An RGB picture (h, w, 3) of the whole cell; None where nothing was asked for."""
@@ -298,9 +293,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self.world.close()
 
 
-def reached(
-    achieved: list[float], desired: list[float], tolerance: tuple[float, ...], *, norm: bool
-) -> bool:
+def reached(achieved: list[float], desired: list[float], tolerance: tuple[float, ...], *, norm: bool) -> bool:
     """Whether a goal is met: each number within its tolerance, or the first three as a distance."""
     gaps = [abs(a - d) for a, d in zip(achieved, desired, strict=True)]
     if norm:

@@ -15,11 +15,10 @@ _TEMPLATES = {
     "short": "{part}: {verb}{target}",
 }
 # Index 0 pads, 1 is any word not listed; new words go to the end, so that trained policies keep theirs.
-VOCABULARY = (
-    "<pad> <unknown> load pick up reach move put into the a from to slot 1 2 3 4 5 6 chuck vise tray target "
-    "red green blue purple orange cyan small medium large shaft flange hexagon ring block please now "
-    "position lift hold"
-).split()
+_WORDS = """<pad> <unknown> load pick up reach move put into the a from to slot 1 2 3 4 5 6
+chuck vise tray target red green blue purple orange cyan small medium large
+shaft flange hexagon ring block please now position lift hold"""
+VOCABULARY = tuple(_WORDS.split())
 _INDEX = {word: i for i, word in enumerate(VOCABULARY)}
 _WORD = re.compile(r"[a-z0-9<>]+")
 

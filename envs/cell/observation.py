@@ -24,11 +24,11 @@ def state_names(task: type[Task], joints: int) -> list[str]:
     """Names of the numbers under `observation`, in order."""
     names = [f"q_{i + 1}" for i in range(joints)]
     names += [f"hand_{k}" for k in ("x", "y", "z", "vx", "vy", "vz", "cos", "sin")]
-    names += ["opening", "closed", "held", "force_x", "force_y", "force_z"]
+    names += ["opening", "closed", "held", "gripped", "force_x", "force_y", "force_z"]
+    names += [f"lag_{k}" for k in "xyz"]
     if task.parts:
-        names += [
-            f"part_{k}" for k in ("dx", "dy", "dz", "up_x", "up_y", "turn_cos", "turn_sin", "z")
-        ]
+        names += [f"part_{k}" for k in ("dx", "dy", "dz", "up_x", "up_y", "turn_cos", "turn_sin", "z")]
+        names += _zoom_names("part")
         names += ["part_across", "part_chuck_across", "part_height"]
         for i in range(_OTHERS):
             names += [f"other_{i + 1}_{k}" for k in ("dx", "dy", "here")]
@@ -47,8 +47,21 @@ def state_names(task: type[Task], joints: int) -> list[str]:
     return names
 
 
+# A distance that matters to the millimetre is also given as it looks through a magnifying glass.
+ZOOMS_M = (0.030, 0.006)
+
+
+def _zoom_names(what: str) -> list[str]:
+    return [f"{what}_d{k}_{scale * 1e3:.0f}mm" for scale in ZOOMS_M for k in "xyz"]
+
+
+def _zoom(*distances_m: float) -> list[float]:
+    """Each distance over each scale, cut off at +-1."""
+    return [min(1.0, max(-1.0, d / scale)) for scale in ZOOMS_M for d in distances_m]
+
+
 def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) -> list[float]:
-    """True state in SI units, as named by `state_names`; distances close to contact also in cm."""
+    """True state in SI units, as named by `state_names`; forces in 100 N, lag in cm."""
     hand = now.hand
     cx, cy, cz = now.command_m
     yaw = now.command_yaw_rad
@@ -66,17 +79,17 @@ def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) ->
         hand.opening_m * 10,
         float(now.closed),
         float(now.held),
+        float(now.gripped),
         f[0] * 0.01,
         f[1] * 0.01,
         f[2] * 0.01,
+        *((m - c) * 100 for m, c in zip(hand.position_m, now.command_m, strict=True)),
     ]
     if task.parts:
         part = now.parts[0]
         g, kind = part.grip_m, part.kind
         n = kind.symmetry
-        turn = (
-            math.lcm(n, 2) * (part.yaw_rad + (math.pi / 2 if n == 6 else 0.0) - yaw) if n else 0.0
-        )
+        turn = math.lcm(n, 2) * (part.yaw_rad + (math.pi / 2 if n == 6 else 0.0) - yaw) if n else 0.0
         values += [
             g[0] - cx,
             g[1] - cy,
@@ -86,6 +99,7 @@ def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) ->
             math.cos(turn),
             math.sin(turn),
             g[2],
+            *_zoom(g[0] - cx, g[1] - cy, g[2] - cz),
             kind.grip_across_m * 10,
             kind.chuck_across_m * 10,
             kind.height_m * 10,
@@ -106,6 +120,8 @@ def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) ->
             (part.bottom_m[2] - axis[2]) * 10,
             math.cos(turn),
             math.sin(turn),
+            *_zoom(part.bottom_m[0] - axis[0], part.bottom_m[1] - axis[1], part.bottom_m[2] - axis[2]),
+            *_zoom(cell.layout.door_x_m - cx, axis[1] - cy, cell.layout.travel_z_m - cz),
             axis[0],
             axis[1],
             machine.clamp * 0.5,

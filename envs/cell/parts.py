@@ -38,9 +38,7 @@ class Section:
         if self.form not in FORMS:
             raise ValueError(f"section form {self.form!r}: allowed are {', '.join(FORMS)}")
         if not 10.0 <= self.across_mm <= 70.0 or not 5.0 <= self.height_mm <= 120.0:
-            raise ValueError(
-                f"section {self.across_mm} x {self.height_mm} mm: allowed are 10-70 x 5-120"
-            )
+            raise ValueError(f"section {self.across_mm} x {self.height_mm} mm: allowed are 10-70 x 5-120")
 
     @property
     def area_m2(self) -> float:

@@ -15,8 +15,9 @@ from envs.ledger import Ledger
 from robots.arm import Arm, HandState
 from robots.gripper import GripperSpec
 from robots.machine_tool import Clamp, MachineSpec, MachineState, MachineTool, Plc
+from robots.scene_types import CameraSpec, Quat, Surface
 from robots.spec import ArmSpec, Rgba, Shape, Vec3
-from robots.world import CameraSpec, Quat, Surface, World
+from robots.world import World
 
 TABLES: dict[str, Rgba] = {
     "grey": (0.73, 0.75, 0.73, 1.0),
@@ -83,11 +84,7 @@ def draw_scene(
     """Draws an episode: two to four candidates of different colour in different slots."""
     candidates: list[Candidate] = []
     if parts:
-        named = [
-            f
-            for f in split.choices["families"]
-            if families()[f]["medium"].chuckable or not chuckable
-        ]
+        named = [f for f in split.choices["families"] if families()[f]["medium"].chuckable or not chuckable]
         slots = rng.permutation(len(layout.slots_m))
         colours = rng.permutation(list(split.choices["colours"])).tolist()
         for k in range(int(rng.integers(2, 5))):
@@ -108,10 +105,7 @@ def draw_scene(
                 )
             )
     ox, oy = split.draw(rng, "fixture_offset_mm", 2)
-    start = [
-        a + d * 1e-3
-        for a, d in zip(layout.start_m, split.draw(rng, "start_offset_mm", 3), strict=True)
-    ]
+    start = [a + d * 1e-3 for a, d in zip(layout.start_m, split.draw(rng, "start_offset_mm", 3), strict=True)]
     cameras = [split.draw(rng, "camera_offset_mm", 3) for _ in range(4)]
     return Draw(
         tuple(candidates),
@@ -197,13 +191,11 @@ class Cell:
     def __post_init__(self) -> None:
         rate = self.world.engine.rate_hz
         if rate % self.hz:
-            raise ValueError(
-                f"physics rate_hz {rate}: must be a multiple of the control rate {self.hz}"
-            )
+            raise ValueError(f"physics rate_hz {rate}: must be a multiple of the control rate {self.hz}")
         self.substeps = rate // self.hz
         self.period_s = 1.0 / self.hz
         self.ledger = Ledger()
-        self.time_s = self.energy_j = 0.0
+        self.time_s, self.energy_j = 0.0, 0.0
 
     # -- building ---------------------------------------------------------------------------------
     def build(self, draw: Draw) -> None:
@@ -221,9 +213,7 @@ class Cell:
             offset = draw.chuck_offset_m
             chuck = tuple(a + b for a, b in zip(self.machine_spec.chuck_m, offset, strict=True))
             jaws = draw.candidates[0].kind.chuck_across_m / 2 + 0.002 if draw.candidates else 0.022
-            spec = replace(
-                self.machine_spec, chuck_m=(chuck[0], chuck[1], chuck[2]), jaw_radius_m=jaws
-            )
+            spec = replace(self.machine_spec, chuck_m=(chuck[0], chuck[1], chuck[2]), jaw_radius_m=jaws)
             self.machine = MachineTool(world, spec, self._notice)
             self.plc = Plc(self.machine)
         grip = replace(self.gripper, pad_friction=draw.finger_friction / PART_FRICTION)
@@ -288,9 +278,7 @@ class Cell:
         elif what == "door":
             ledger.append(time, "request", "door", target=data["target"])
         else:
-            ledger.append(
-                time, "interlock" if name == "interlock" else "alarm", "machine", name=name, **data
-            )
+            ledger.append(time, "interlock" if name == "interlock" else "alarm", "machine", name=name, **data)
 
     # -- running ----------------------------------------------------------------------------------
     def advance(self, q_target: Sequence[float], close: bool) -> bool:
@@ -305,8 +293,7 @@ class Cell:
         world, arm = self.world, self.arm
         hand = arm.read()
         parts = [
-            PartState.of(kind, *world.pose(body))
-            for kind, body in zip(self.kinds, self.bodies, strict=True)
+            PartState.of(kind, *world.pose(body)) for kind, body in zip(self.kinds, self.bodies, strict=True)
         ]
         power = sum(abs(t * v) for t, v in zip(hand.torque_joint_nm, hand.dq_rad_s, strict=True))
         self.energy_j += power * self.period_s
@@ -317,9 +304,7 @@ class Cell:
         # What a gripper's own sensors tell: told to close, stalled, and not at an end stop.
         stalled = abs(hand.opening_m - self._opening_m) < STALLED_M
         self._opening_m = hand.opening_m
-        gripped = (
-            arm.closed and stalled and 0.004 < hand.opening_m < 2 * self.gripper.stroke_m - 0.004
-        )
+        gripped = arm.closed and stalled and 0.004 < hand.opening_m < 2 * self.gripper.stroke_m - 0.004
         state = self._scan_machine(hand, parts) if self.machine is not None else None
         collided = self._collided()
         if collided:
@@ -399,9 +384,7 @@ class Cell:
 
 CAMERAS: dict[str, CameraSpec] = {
     "cell": CameraSpec("cell", (-0.42, -0.98, 0.86), (0.32, -0.10, 0.16), fov_deg=44.0),
-    "tray": CameraSpec(
-        "tray", (0.185, -0.355, 0.80), (0.185, -0.3549, 0.0), (1.0, 0.0, 0.0), fov_deg=32.0
-    ),
+    "tray": CameraSpec("tray", (0.185, -0.355, 0.80), (0.185, -0.3549, 0.0), (1.0, 0.0, 0.0), fov_deg=32.0),
     "chuck": CameraSpec("chuck", (0.36, -0.20, 0.55), (0.50, 0.0, 0.17), fov_deg=36.0),
     "front": CameraSpec("front", (-0.55, 0.15, 0.75), (0.45, -0.05, 0.20), fov_deg=40.0),
 }

@@ -40,9 +40,7 @@ class Task(ABC):
     max_steps: ClassVar[int] = 200
     weights: ClassVar[Mapping[str, float]] = {}
     tolerance: ClassVar[tuple[float, ...]] = ()
-    norm: ClassVar[bool] = (
-        False  # the first three numbers of the goal are a position, judged by distance
-    )
+    norm: ClassVar[bool] = False  # the first three numbers of the goal are a position, judged by distance
     HOLD_STEPS: ClassVar[int] = 5
 
     def draw_goal(self, rng: np.random.Generator, spread: float) -> Vec3:
@@ -81,11 +79,9 @@ class Task(ABC):
 # -- pieces of plans that tasks share ---------------------------------------------------------------
 def fetch(cell: Cell, now: Snapshot) -> list[KeyPose]:
     """Key poses that bring the hand round the named part and close it."""
-    part, at, layout = now.parts[0], now.command_m, cell.layout
+    part, at = now.parts[0], now.command_m
     grip, symmetry = part.grip_m, part.kind.symmetry
-    offset = (
-        math.pi / 2 if symmetry == 6 else 0.0
-    )  # fingers move along the tool's y: a flat must face it
+    offset = math.pi / 2 if symmetry == 6 else 0.0  # fingers move along the tool's y: a flat must face it
     yaw = plan.nearest_turn(part.yaw_rad + offset, symmetry, now.command_yaw_rad)
     if abs(plan.wrap(yaw, 2 * math.pi)) > 1.7:  # stay off the wrist's far turns
         yaw = plan.wrap(yaw, math.pi)
@@ -95,11 +91,7 @@ def fetch(cell: Cell, now: Snapshot) -> list[KeyPose]:
     lined_up = lateral < ALIGNED_M and turned
     grasp = KeyPose("grasp", grip, yaw, False, frame="part")
     close = KeyPose("close", grip, yaw, True, frame="part", wait="gripped")
-    if (
-        lined_up
-        and abs(at[2] - grip[2]) < AT_PART_M
-        and math.dist(now.hand.position_m, grip) < 0.006
-    ):
+    if lined_up and abs(at[2] - grip[2]) < AT_PART_M and math.dist(now.hand.position_m, grip) < 0.006:
         return [close]
     if lined_up and now.hand.opening_m > part.kind.grip_across_m + 0.012:
         return [grasp, close]

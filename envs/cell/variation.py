@@ -28,16 +28,12 @@ class Factor:
 FACTORS: Mapping[str, Factor] = {
     "part_position_mm": Factor("mm", "each part from its slot, along x and along y", -30.0, 30.0),
     "part_yaw_deg": Factor("deg", "each part about the vertical", -180.0, 180.0),
-    "part_size_mm": Factor(
-        "mm", "added to the size across, in tolerances of the family", -0.2, 0.2
-    ),
+    "part_size_mm": Factor("mm", "added to the size across, in tolerances of the family", -0.2, 0.2),
     "finger_friction": Factor(
         "-", "combined friction of finger on part; 0.2-0.35 dry, 0.08 oil film", 0.05, 0.35
     ),
     "part_mass_ratio": Factor("-", "mass against nominal", 0.5, 2.0),
-    "fixture_offset_mm": Factor(
-        "mm", "chuck against where it was taught, along x and along y", -10.0, 10.0
-    ),
+    "fixture_offset_mm": Factor("mm", "chuck against where it was taught, along x and along y", -10.0, 10.0),
     "start_offset_mm": Factor("mm", "hand's start, along x, y and z", -60.0, 60.0),
     "goal_spread": Factor("-", "share of the goal's range that is used", 0.0, 1.0),
     "light_deg": Factor("deg", "direction of the light about the vertical", -180.0, 180.0),
@@ -68,14 +64,12 @@ class Split:
             known = FACTORS[name]
             if not known.lowest <= low <= high <= known.highest:
                 allowed = f"{known.lowest} to {known.highest} {known.unit}"
-                raise ValueError(
-                    f"split {self.level}: {name} [{low}, {high}]: allowed are {allowed}"
-                )
+                raise ValueError(f"split {self.level}: {name} [{low}, {high}]: allowed are {allowed}")
         if missing := set(FACTORS) - set(self.factors) or set(CHOICES) - set(self.choices):
             raise ValueError(f"split {self.level}: {sorted(missing)[0]!r} is missing")
 
     def draw(self, rng: np.random.Generator, factor: str, n: int = 1) -> list[float]:
-        """n uniform values of a factor, in its unit."""
+        """Draw n uniform values of a factor, in its unit."""
         low, high = self.factors[factor]
         values: list[float] = rng.uniform(low, high, n).tolist()
         return values
@@ -100,9 +94,7 @@ def split(name: str) -> Split:
     text = (files("configs") / "splits" / f"{name}.yaml").read_text(encoding="utf-8")
     data: dict[str, Any] = read_yaml(text, f"configs/splits/{name}.yaml")
     if not data["filled"]:
-        raise ValueError(
-            f"split {name!r} is declared but not filled in yet: allowed are nominal, seen"
-        )
+        raise ValueError(f"split {name!r} is declared but not filled in yet: allowed are nominal, seen")
     return Split(
         data["level"],
         {k: (v[0], v[1]) for k, v in data["seeds"].items()},

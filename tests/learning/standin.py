@@ -54,9 +54,9 @@ class StandIn(gymnasium.Env):
         return self._observation(), self._info()
 
     def _observation(self):
-        flat = np.concatenate(
-            [self.part - self.hand, self.place - self.part, self.hand, [self.held]]
-        ).astype(np.float32)
+        flat = np.concatenate([self.part - self.hand, self.place - self.part, self.hand, [self.held]]).astype(
+            np.float32
+        )
         if self._mode == "flat":
             return flat
         return {
@@ -66,9 +66,7 @@ class StandIn(gymnasium.Env):
         }
 
     def _success(self):
-        return bool(np.linalg.norm(self.part - self.place) < NEAR) and (
-            self._reach or not self.held
-        )
+        return bool(np.linalg.norm(self.part - self.place) < NEAR) and (self._reach or not self.held)
 
     def _info(self):
         return {"is_success": self._success(), "instruction": "put it there", "gap_m": 1e-5,

@@ -18,9 +18,7 @@ def _arm(name, rows, flange_rpy, home):
         Joint(f"J{i}", xyz, axis, lo, hi, 5.0, 100.0, Link(1.0), (0.0, pitch, 0.0))
         for i, (xyz, axis, lo, hi, pitch) in enumerate(rows, 1)
     )
-    return ArmSpec(
-        name, name, Link(1.0), joints, ZERO, flange_rpy, home, 6.0, 0.9, "spherical_wrist"
-    )
+    return ArmSpec(name, name, Link(1.0), joints, ZERO, flange_rpy, home, 6.0, 0.9, "spherical_wrist")
 
 
 X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)

@@ -29,9 +29,7 @@ def test_published_reach():
     panda = arm_spec("panda")
     # Shoulder to flange, elbow offsets in line; the data sheet rounds 857.9 mm to 855 mm.
     elbow = -math.atan2(0.0825, 0.316) - math.atan2(0.0825, 0.384)
-    flange = [
-        kin.forward(panda, [0, 0, 0, elbow, 0, a, 0])[:3, 3] for a in np.linspace(0, 3.7, 2000)
-    ]
+    flange = [kin.forward(panda, [0, 0, 0, elbow, 0, a, 0])[:3, 3] for a in np.linspace(0, 3.7, 2000)]
     reach = np.linalg.norm(np.array(flange) - [0.0, 0.0, 0.333], axis=1).max()
     assert reach == pytest.approx(panda.reach_m, abs=4e-3)
 
@@ -63,9 +61,7 @@ def test_joint_torques_hold_the_payload(name):
         loads.append((spec.payload_kg, kin.forward(spec, q)[:3, 3], len(frames) - 1))
         for j, joint in enumerate(spec.joints):
             axis, centre = frames[j, :3, :3] @ joint.axis, frames[j, :3, 3]
-            torque = sum(
-                m * 9.81 * np.cross(p - centre, [0, 0, -1]) @ axis for m, p, i in loads if i >= j
-            )
+            torque = sum(m * 9.81 * np.cross(p - centre, [0, 0, -1]) @ axis for m, p, i in loads if i >= j)
             worst[j] = max(worst[j], abs(torque))
     limits = np.array([j.torque_nm for j in spec.joints])
     assert (worst <= 0.9 * limits).all(), (worst / limits).round(2)

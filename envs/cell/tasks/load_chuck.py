@@ -1,7 +1,7 @@
 """LoadChuck: put the named part into the three-jaw chuck of a vertical turning centre and leave.
 
-Randomised: two to four candidates of different colour, any size and slot (the named one fits a chuck, blocks are
-distractors); pose, size, mass and friction by the split (seen: +-20 mm, any yaw, +-0.05 mm, +-10 %, combined
+Randomised: two to four candidates of different colour, any size and slot (the named one
+fits a chuck, blocks are distractors); pose, size, mass and friction by the split (seen: +-20 mm, any yaw, +-0.05 mm, +-10 %, combined
 friction 0.20-0.35); fixture offset (seen: +-1 mm along x and y); the hand's start (+-40 mm).
 The jaws stand open 2 mm outside the part. The machine's PLC clamps and unclamps.
 Success: chuck clamped hard, gap to the back stop <= 0.1 mm, total run-out <= 0.1 mm, part released by the
@@ -11,6 +11,7 @@ gripper, arm clear of the door, for 5 consecutive steps.
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 
 from envs.cell import plan, rewards
 from envs.cell.plan import KeyPose
@@ -39,7 +40,9 @@ class LoadChuck(Task):
     machine = True
     chuckable = True
     max_steps = 300
-    weights = {"reach": 1.0, "grasp": 1.0, "carry": 2.0, "seat": 1.0, "clamp": 2.0, "clear": 1.0}
+    weights = MappingProxyType(
+        {"reach": 1.0, "grasp": 1.0, "carry": 2.0, "seat": 1.0, "clamp": 2.0, "clear": 1.0}
+    )
     tolerance = (RUN_OUT_M, GAP_M, 0.5, 0.5, 0.5)
 
     def achieved(self, cell: Cell, now: Snapshot) -> list[float]:
@@ -71,9 +74,7 @@ class LoadChuck(Task):
         placed = machine.part_present or now.held
         seat = part.run_out_m(axis) < 0.003 and part.seat_gap_m(axis[2]) < 0.001
         return {
-            "reach": 1.0
-            if placed
-            else rewards.closeness(math.dist(now.hand.position_m, part.grip_m), 0.08),
+            "reach": 1.0 if placed else rewards.closeness(math.dist(now.hand.position_m, part.grip_m), 0.08),
             "grasp": float(placed),
             "carry": rewards.closeness(far, 0.15) if placed else 0.0,
             "seat": float(seat),

@@ -9,12 +9,13 @@ Success: middle of the part within 10 mm of the goal, held by the fingers, for 5
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 
 import numpy as np
 
 from envs.cell import rewards
 from envs.cell.plan import KeyPose
-from envs.cell.scene import Cell, Draw, Snapshot
+from envs.cell.scene import Cell, Snapshot
 from envs.cell.task import Task, fetch
 from robots.spec import Vec3
 
@@ -30,7 +31,7 @@ class PickPart(Task):
     verb = "pick up"
     rate_hz = 360
     max_steps = 160
-    weights = {"reach": 1.0, "grasp": 1.0, "carry": 2.0}
+    weights = MappingProxyType({"reach": 1.0, "grasp": 1.0, "carry": 2.0})
     tolerance = (WITHIN_M, WITHIN_M, WITHIN_M, 0.5)
     norm = True
 

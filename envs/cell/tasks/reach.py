@@ -9,12 +9,13 @@ Success: TCP within 10 mm of the goal for 5 consecutive steps.
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 
 import numpy as np
 
 from envs.cell import rewards
 from envs.cell.plan import KeyPose
-from envs.cell.scene import Cell, Draw, Snapshot
+from envs.cell.scene import Cell, Snapshot
 from envs.cell.task import Task
 from robots.spec import Vec3
 
@@ -32,7 +33,7 @@ class Reach(Task):
     parts = False
     rate_hz = 240
     max_steps = 60
-    weights = {"reach": 1.0}
+    weights = MappingProxyType({"reach": 1.0})
     tolerance = (REACHED_M, REACHED_M, REACHED_M)
     norm = True
 
@@ -40,8 +41,7 @@ class Reach(Task):
         """A uniform goal in the box."""
         shares = 0.5 + spread * (rng.random(3) - 0.5)
         x, y, z = (
-            lo + f * (hi - lo)
-            for f, lo, hi in zip(shares.tolist(), GOAL_LOW_M, GOAL_HIGH_M, strict=True)
+            lo + f * (hi - lo) for f, lo, hi in zip(shares.tolist(), GOAL_LOW_M, GOAL_HIGH_M, strict=True)
         )
         return (x, y, z)
 
@@ -55,9 +55,7 @@ class Reach(Task):
 
     def terms(self, cell: Cell, now: Snapshot) -> dict[str, float]:
         """Closeness to the goal."""
-        return {
-            "reach": rewards.closeness(math.dist(now.hand.position_m, cell.draw.goal_m), SCALE_M)
-        }
+        return {"reach": rewards.closeness(math.dist(now.hand.position_m, cell.draw.goal_m), SCALE_M)}
 
     def plan(self, cell: Cell, now: Snapshot) -> list[KeyPose]:
         """One key pose, at the goal."""

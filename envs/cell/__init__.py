@@ -1,0 +1,1 @@
+"""Tasks in a machine-tool cell."""
