@@ -132,7 +132,7 @@ def measure_task(request: EnvRequest, expert: Policy, effort: Effort, seed: int)
         prepare(expert, env)
         acts = {"random": random_act(env, seed), "expert": expert.act}
         parts: dict[str, list[Stretch]] = {name: [] for name in acts}
-        for name, act in acts.items():
+        for act in acts.values():
             stretch(env, act, min(50, effort.steps), seed)  # warm up
         for i in range(effort.repetitions):
             for name, act in acts.items():

@@ -77,15 +77,13 @@ def _check(config: Config) -> None:
 def speed(config: Config, effort: Effort) -> dict[str, Any]:
     """Return all figures."""
     import envs
-    from agents import catalog
     from experiments import measure
-    from experiments.evaluation import request_for
+    from experiments.evaluation import load, request_for
     from experiments.executor import Workers
 
     tasks = config.tasks or envs.TASKS
     full = _FULL if _FULL in tasks else tasks[-1]
-    expert = catalog.create("expert")
-    assert isinstance(expert, measure.Policy)
+    expert = load("expert", full, "ee_yaw")
     options = {"robot": config.robot, "split": config.split}
     requests = {name: request_for(name, expert.needs, **options) for name in tasks}
     figures: dict[str, Any] = {"robot": config.robot, "split": config.split, "tasks": {}}
