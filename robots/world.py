@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -88,8 +90,9 @@ class World:
         self.engine = engine or EngineSpec()
         self.visuals = visuals or window
         self.engine_time_s = 0.0
-        self._scratch = tempfile.TemporaryDirectory(prefix="monozukuri-")
-        self._palette = Path(self._scratch.name) / "palette.png"
+        scratch = tempfile.mkdtemp(prefix="monozukuri-")
+        self._clean = weakref.finalize(self, shutil.rmtree, scratch, True)
+        self._palette = Path(scratch) / "palette.png"
         mesh.write_palette(self._palette)
         with _quiet():
             self.client: int = bullet.connect(bullet.GUI if window else bullet.DIRECT)
@@ -364,8 +367,16 @@ class World:
 
     def link_pose(self, body: int, link: int) -> tuple[Vec3, Quat]:
         """World pose of a link's joint frame, from the joint positions as they are now."""
-        state = bullet.getLinkState(body, link, 0, 1, self.client)
-        return state[4], state[5]
+        # The engine tells the joint frame in single precision, the centre of mass in double.
+        (px, py, pz), (x, y, z, w) = bullet.getLinkState(body, link, 0, 1, self.client)[:2]
+        cx, cy, cz = bullet.getDynamicsInfo(body, link, self.client)[3]
+        tx, ty, tz = 2 * (y * cz - z * cy), 2 * (z * cx - x * cz), 2 * (x * cy - y * cx)
+        at = (
+            px - cx - w * tx - (y * tz - z * ty),
+            py - cy - w * ty - (z * tx - x * tz),
+            pz - cz - w * tz - (x * ty - y * tx),
+        )
+        return at, (x, y, z, w)
 
     def contacts(self, a: int, b: int | None = None, *, link_a: int | None = None) -> list[Contact]:
         """Contact points of body `a` (with `b`) from the last step."""
@@ -439,4 +450,4 @@ class World:
             with _quiet():
                 bullet.disconnect(self.client)
             self.client = -1
-            self._scratch.cleanup()
+            self._clean()

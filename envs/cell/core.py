@@ -90,7 +90,9 @@ def make(task: str, **options: Any) -> CellEnv:
         choice("option", name, names)
     if "cameras" in options:
         options["cameras"] = tuple(options["cameras"])
-    return CellEnv(task_class(task)(), CellConfig(**options))
+    config = CellConfig(**options)
+    kind = GoalCellEnv if config.observation == "state" else CellEnv
+    return kind(task_class(task)(), config)
 
 
 @cache
@@ -230,22 +232,6 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         observation = self._observer.observe(cell, now, self.instruction, achieved, desired)
         return observation, reward, success, info
 
-    def compute_reward(
-        self, achieved_goal: npt.NDArray[Any], desired_goal: npt.NDArray[Any], info: Any
-    ) -> Any:
-        """Goal reward, batched: sparse 0 or -1; dense rewards cannot be relabelled and are read back."""
-        if self.config.reward == "dense":
-            if isinstance(info, Mapping):
-                return float(info["dense_reward"])
-            return np.array([i["dense_reward"] for i in info])
-        gap = np.abs(np.asarray(achieved_goal, float) - np.asarray(desired_goal, float))
-        if self.task.norm:
-            far = np.linalg.norm(gap[..., :3], axis=-1) > self._tolerance[0]
-            bad = far | (gap[..., 3:] > self._tolerance[3:]).any(axis=-1)
-        else:
-            bad = (gap > self._tolerance).any(axis=-1)
-        return -(bad.astype(float)) if bad.ndim else -float(bad)
-
     # -- for outsiders ----------------------------------------------------------------------------
     @property
     def ledger(self) -> Any:
@@ -291,6 +277,26 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         """Gives the engine back; closing twice is harmless."""
         self._over = True
         self.world.close()
+
+
+class GoalCellEnv(CellEnv):
+    """A cell observed as a goal dict, whose reward can be computed for other goals."""
+
+    def compute_reward(
+        self, achieved_goal: npt.NDArray[Any], desired_goal: npt.NDArray[Any], info: Any
+    ) -> Any:
+        """Goal reward, batched: sparse 0 or -1; dense rewards cannot be relabelled and are read back."""
+        if self.config.reward == "dense":
+            if isinstance(info, Mapping):
+                return float(info["dense_reward"])
+            return np.array([i["dense_reward"] for i in info])
+        gap = np.abs(np.asarray(achieved_goal, float) - np.asarray(desired_goal, float))
+        if self.task.norm:
+            far = np.linalg.norm(gap[..., :3], axis=-1) > self._tolerance[0]
+            bad = far | (gap[..., 3:] > self._tolerance[3:]).any(axis=-1)
+        else:
+            bad = (gap > self._tolerance).any(axis=-1)
+        return -(bad.astype(float)) if bad.ndim else -float(bad)
 
 
 def reached(achieved: list[float], desired: list[float], tolerance: tuple[float, ...], *, norm: bool) -> bool:

@@ -34,16 +34,8 @@ def state_names(task: type[Task], joints: int) -> list[str]:
             names += [f"other_{i + 1}_{k}" for k in ("dx", "dy", "here")]
     if task.machine:
         names += [f"seat_{k}" for k in ("dx", "dy", "dz", "turn_cos", "turn_sin")]
-        names += [
-            "chuck_x",
-            "chuck_y",
-            "clamp",
-            "jaw_travel",
-            "present",
-            "seat_ok",
-            "remove",
-            "inside",
-        ]
+        names += [*_zoom_names("seat"), *_zoom_names("door")]
+        names += ["chuck_x", "chuck_y", "clamp", "jaw_travel", "present", "seat_ok", "remove", "inside"]
     return names
 
 

@@ -249,12 +249,12 @@ class Cell:
             size = (wall if sx else side, wall if sy else side, 0.010)
             at = (x + sx * (side - wall) / 2, y + sy * (side - wall) / 2, z + 0.005)
             tray.append(Shape("box", size, at, rgba=_TRAY, collides=False))
-        for sx, sy, _ in self.layout.slots_m:
+        for slot_x, slot_y, _ in self.layout.slots_m:
             tray.append(
                 Shape(
                     "box",
                     (0.09, 0.09, 0.001),
-                    (sx, sy, z + 0.0003),
+                    (slot_x, slot_y, z + 0.0003),
                     rgba=(0.27, 0.33, 0.47, 1.0),
                     collides=False,
                 )

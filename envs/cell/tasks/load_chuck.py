@@ -2,7 +2,8 @@
 
 Randomised: two to four candidates of different colour, any size and slot (the named one
 fits a chuck, blocks are distractors); pose, size, mass and friction by the split (seen: +-20 mm, any yaw,
-+-0.05 mm, +-10 %, combined friction 0.20-0.35); fixture offset (seen: +-1 mm along x and y); the hand's start (+-40 mm).
++-0.05 mm, +-10 %, combined friction 0.20-0.35); fixture offset (seen: +-1 mm along x
+and y); the hand's start (+-40 mm).
 The jaws stand open 2 mm outside the part. The machine's PLC clamps and unclamps.
 Success: chuck clamped hard, gap to the back stop <= 0.1 mm, total run-out <= 0.1 mm, part released by the
 gripper, arm clear of the door, for 5 consecutive steps.
