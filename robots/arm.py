@@ -121,7 +121,7 @@ class Arm:
         share = 1.0
         for a, b, speed in zip(start, q_target, self._speed, strict=True):
             gap = abs(b - a)
-            if gap > speed * period * share:
+            if gap * share > speed * period:
                 share = speed * period / gap
         end = [
             min(hi, max(lo, a + share * (b - a)))

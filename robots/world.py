@@ -378,6 +378,11 @@ class World:
         )
         return at, (x, y, z, w)
 
+    def link_com_m(self, body: int, link: int) -> Vec3:
+        """World position of a link's centre of mass, to the engine's full precision."""
+        at: Vec3 = bullet.getLinkState(body, link, 0, 1, self.client)[0]
+        return at
+
     def contacts(self, a: int, b: int | None = None, *, link_a: int | None = None) -> list[Contact]:
         """Contact points of body `a` (with `b`) from the last step."""
         only: dict[str, int] = {"bodyA": a, "physicsClientId": self.client}
