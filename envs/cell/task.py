@@ -18,6 +18,8 @@ from robots.spec import Vec3
 # Lateral error up to which the hand goes straight down to a part, and at which it closes.
 ALIGNED_M = 0.004
 AT_PART_M = 0.0025
+# Once round the part, open fingers leave room to line up without rising again.
+LOW_ALIGNED_M = 0.010
 CLEARANCE_M = 0.065
 # So far past the way point before the door a position counts as inside the machine.
 INSIDE_M = 0.07
@@ -88,15 +90,21 @@ def fetch(cell: Cell, now: Snapshot) -> list[KeyPose]:
     above = (grip[0], grip[1], grip[2] + CLEARANCE_M)
     lateral = math.hypot(at[0] - grip[0], at[1] - grip[1])
     turned = abs(plan.wrap(yaw - now.command_yaw_rad, 2 * math.pi)) < 0.05
-    lined_up = lateral < ALIGNED_M and turned
+    low = at[2] < above[2] - 0.01
+    lined_up = lateral < (LOW_ALIGNED_M if low else ALIGNED_M) and turned
     grasp = KeyPose("grasp", grip, yaw, False, frame="part")
     close = KeyPose("close", grip, yaw, True, frame="part", wait="gripped")
-    if lined_up and abs(at[2] - grip[2]) < AT_PART_M and math.dist(now.hand.position_m, grip) < 0.006:
+    if (
+        lined_up
+        and lateral < ALIGNED_M
+        and abs(at[2] - grip[2]) < AT_PART_M
+        and math.dist(now.hand.position_m, grip) < 0.006
+    ):
         return [close]
     if lined_up and now.hand.opening_m > part.kind.grip_across_m + 0.012:
         return [grasp, close]
     keys = [KeyPose("approach", above, yaw, False, frame="part"), grasp, close]
-    if at[2] < above[2] - 0.01 and lateral > ALIGNED_M:
+    if low and lateral > LOW_ALIGNED_M:
         keys.insert(0, KeyPose("clear", (at[0], at[1], above[2]), now.command_yaw_rad, False))
         return keys
     return [*route(cell, now, above), *keys]
