@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -68,16 +69,32 @@ _JOINTS = {
 }
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
+def _merged(shapes: tuple[Shape, ...]) -> mesh.Mesh | None:
+    return mesh.merge(shapes)
+
+
+# pybullet 3.2.7 keeps a reference to every row and index that it reads, so that fresh ones would pile up
+# with every reset (0.5 MB with a machine in sight). It is handed the same lists and integers every time.
+_rows: list[list[float]] = []
+_integers: list[int] = []
+
+
 def _mesh_arguments(shapes: tuple[Shape, ...]) -> dict[str, Any] | None:
-    merged = mesh.merge(shapes)
+    merged = _merged(shapes)
     if merged is None:
         return None
+    n = len(merged.vertices)
+    while len(_rows) < 3 * n:
+        _rows.append([])
+    _integers.extend(range(len(_integers), n))
+    for row, values in zip(_rows, chain(merged.vertices, merged.normals, merged.uvs), strict=False):
+        row[:] = values
     return {
-        "vertices": merged.vertices,
-        "indices": merged.indices,
-        "normals": merged.normals,
-        "uvs": merged.uvs,
+        "vertices": _rows[:n],
+        "indices": [_integers[i] for i in merged.indices],
+        "normals": _rows[n : 2 * n],
+        "uvs": _rows[2 * n : 3 * n],
         "rgbaColor": (1.0, 1.0, 1.0, 1.0),
     }
 

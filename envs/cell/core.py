@@ -65,8 +65,14 @@ class CellConfig:
         choice("observation", self.observation, OBSERVATIONS)
         choice("control", self.control, CONTROLS)
         choice("reward", self.reward, REWARDS)
+        if not isinstance(self.cameras, tuple):
+            raise ValueError(f"cameras {self.cameras!r}: a tuple of names is needed, of {', '.join(CAMERAS)}")
         for camera in self.cameras:
             choice("camera", camera, tuple(CAMERAS))
+        if len(set(self.cameras)) < len(self.cameras):
+            raise ValueError(f"cameras {self.cameras!r}: each is allowed once")
+        if not isinstance(self.gripper, GripperSpec):
+            raise ValueError(f"gripper {self.gripper!r}: a robots.gripper.GripperSpec is needed")
         if not isinstance(self.image_size, int) or not 64 <= self.image_size <= 512:
             raise ValueError(f"image_size {self.image_size!r}: allowed are 64 to 512")
         if self.render_mode not in (None, "rgb_array", "human"):
@@ -88,7 +94,7 @@ def make(task: str, **options: Any) -> CellEnv:
     names = tuple(CellConfig.__dataclass_fields__)
     for name in options:
         choice("option", name, names)
-    if "cameras" in options:
+    if isinstance(options.get("cameras"), list):  # as configuration files give it
         options["cameras"] = tuple(options["cameras"])
     config = CellConfig(**options)
     kind = GoalCellEnv if config.observation == "state" else CellEnv
@@ -144,9 +150,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Builds a new episode; it follows from the seed alone, or from the last seed's sequence."""
+        self._open()
         super().reset(seed=seed)
-        if self.world.closed:
-            raise RuntimeError("this environment is closed")
         if options:
             raise ValueError(f"unknown reset option {next(iter(options))!r}: there are none")
         self.cell.build(self._draw())
@@ -180,6 +185,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         """
         values = self._checked(action)
         if self._over:
+            self._open()
             raise RuntimeError("the episode is over: call reset() first")
         control, cell = self._control, self.cell
         close = values[-1] < 0.0
@@ -198,7 +204,11 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         return observation, reward, success, truncated, info
 
     def _checked(self, action: npt.ArrayLike) -> list[float]:
-        array = np.asarray(action, dtype=np.float64)
+        try:
+            array = np.asarray(action)
+            array = array.astype(np.float64, casting="unsafe" if array.dtype == object else "same_kind")
+        except (TypeError, ValueError):
+            raise ValueError(f"action {action!r:.60}: ({self._size},) real numbers are needed") from None
         if array.shape != (self._size,):
             raise ValueError(f"action has shape {array.shape}: ({self._size},) is needed")
         values: list[float] = array.tolist()
@@ -252,8 +262,9 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         """Key poses that remain, from true poses.
 
         Raises:
-            RuntimeError: before the first reset.
+            RuntimeError: before the first reset, or after `close`.
         """
+        self._open()
         if self._now is None:
             raise RuntimeError("there is no plan before reset()")
         return self.task.plan(self.cell, self._now)
@@ -267,11 +278,17 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
 
     def render(self) -> Any:
         """An RGB picture (h, w, 3) of the whole cell; None where nothing was asked for."""
+        self._open()
         if self.render_mode != "rgb_array" or self._now is None:
             return None
         width, height = RENDER_PX
         spec = CAMERAS["cell"]
         return self.world.camera(spec, width, height, shadow=True, light=self.cell.light).rgb
+
+    def _open(self) -> None:
+        """Raises RuntimeError after `close`."""
+        if self.world.closed:
+            raise RuntimeError("this environment is closed")
 
     def close(self) -> None:
         """Gives the engine back; closing twice is harmless."""
