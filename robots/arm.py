@@ -123,18 +123,16 @@ class Arm:
             gap = abs(b - a)
             if gap * share > speed * period:
                 share = speed * period / gap
-        end = [
-            min(hi, max(lo, a + share * (b - a)))
-            for a, b, lo, hi in zip(start, q_target, self._lower, self._upper, strict=True)
-        ]
+        wanted = [a + share * (b - a) for a, b in zip(start, q_target, strict=True)]
         if share == 1.0:
-            end = list(q_target)
+            wanted = list(q_target)
+        end = [min(hi, max(lo, q)) for q, lo, hi in zip(wanted, self._lower, self._upper, strict=True)]
         rate = [(b - a) / substeps for a, b in zip(start, end, strict=True)]
         rows = [[a + r * i for a, r in zip(start, rate, strict=True)] for i in range(1, substeps)]
         rows.append(end)
         self.q_command = end
         self.world.drive(self.body, self._joints, rows, self._gains, self._efforts)
-        return share == 1.0
+        return share == 1.0 and end == wanted
 
     def hold_following(self, measured: Sequence[float]) -> bool:
         """Pulls the set-point back to within the following-error limit; True where it had to."""
