@@ -364,6 +364,9 @@ class MachineTool:
             self._lock_jaws()
         self.door_m = states[3][0]
         self.arm_inside = arm_inside
+        if arm_inside and self.door_target == "CLOSED" and self.door != "CLOSED":
+            self._refuse("close door", "the arm came inside")
+            self.request("open door")
         self.part_present = self.seat_ok = False
         for gap, radius in seats:
             if radius < _PRESENT_RADIUS_M and gap < PRESENT_SENSOR_M:
@@ -398,7 +401,7 @@ class Plc:
     - part present and arm still for `STILL_S`: close the chuck gently;
     - gripper open: clamp hard;
     - clamped but not seated for `SEAT_S`: alarm, open again, and wait until the part has been lifted out;
-    - clamped, seated and arm clear: close the door; door closed: start the cycle.
+    - clamped, seated and arm clear: close the door; door closed: start the cycle, once for each part.
     """
 
     STILL_S = 0.15
@@ -407,7 +410,7 @@ class Plc:
     def __init__(self, machine: MachineTool):
         self.machine = machine
         self._still_s = self._unseated_s = 0.0
-        self._lift_out = False
+        self._lift_out = self._machined = False
 
     @property
     def wants_removal(self) -> bool:
@@ -419,7 +422,7 @@ class Plc:
         m = self.machine
         self._still_s = self._still_s + period_s if arm_still else 0.0
         if not m.part_present:
-            self._lift_out = False
+            self._lift_out = self._machined = False
             if m.clamp != Clamp.OPEN and m.execution != "ACTIVE":
                 m.set_clamp(Clamp.OPEN)
             return
@@ -439,5 +442,5 @@ class Plc:
         elif not m.arm_inside and m.execution == "READY":
             if m.door_target == "OPEN":
                 m.request("close door")
-            elif m.door == "CLOSED" and m.cycle_left_s == 0.0:
-                m.request("cycle start")
+            elif m.door == "CLOSED" and not self._machined:
+                self._machined = m.request("cycle start")

@@ -11,7 +11,6 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -69,34 +68,43 @@ _JOINTS = {
 }
 
 
-@lru_cache(maxsize=64)
-def _merged(shapes: tuple[Shape, ...]) -> mesh.Mesh | None:
-    return mesh.merge(shapes)
+class _Slot:
+    """The lists that describe one mesh to the engine; filled anew for another mesh, never replaced."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[float]] = []
+        self.lists: tuple[list[Any], ...] = ([], [], [], [])
+
+    def fill(self, merged: mesh.Mesh) -> None:
+        """Takes the numbers of a mesh."""
+        rows, n = self.rows, len(merged.vertices)
+        rows.extend([] for _ in range(3 * n - len(rows)))
+        _integers.extend(range(len(_integers), n))
+        for row, values in zip(rows, chain(merged.vertices, merged.normals, merged.uvs), strict=False):
+            row[:] = values
+        for k in range(3):
+            self.lists[k][:] = rows[k * n : (k + 1) * n]
+        self.lists[3][:] = [_integers[i] for i in merged.indices]
 
 
-# pybullet 3.2.7 keeps a reference to every row and index that it reads, so that fresh ones would pile up
-# with every reset (0.5 MB with a machine in sight). It is handed the same lists and integers every time.
-_rows: list[list[float]] = []
+# pybullet 3.2.7 keeps a reference to every list, row and index that it reads, so that fresh ones would pile
+# up (0.5 MB a reset with a machine in sight). It is handed those of a few slots, the least used one refilled.
+_SLOTS = 40
+_slots: dict[tuple[Shape, ...], _Slot] = {}
 _integers: list[int] = []
 
 
 def _mesh_arguments(shapes: tuple[Shape, ...]) -> dict[str, Any] | None:
-    merged = _merged(shapes)
-    if merged is None:
-        return None
-    n = len(merged.vertices)
-    while len(_rows) < 3 * n:
-        _rows.append([])
-    _integers.extend(range(len(_integers), n))
-    for row, values in zip(_rows, chain(merged.vertices, merged.normals, merged.uvs), strict=False):
-        row[:] = values
-    return {
-        "vertices": _rows[:n],
-        "indices": [_integers[i] for i in merged.indices],
-        "normals": _rows[n : 2 * n],
-        "uvs": _rows[2 * n : 3 * n],
-        "rgbaColor": (1.0, 1.0, 1.0, 1.0),
-    }
+    slot = _slots.pop(shapes, None)
+    if slot is None:
+        merged = mesh.merge(shapes)
+        if merged is None:
+            return None
+        slot = _Slot() if len(_slots) < _SLOTS else _slots.pop(next(iter(_slots)))
+        slot.fill(merged)
+    _slots[shapes] = slot
+    arguments = dict(zip(("vertices", "normals", "uvs", "indices"), slot.lists, strict=True))
+    return {**arguments, "rgbaColor": (1.0, 1.0, 1.0, 1.0)}
 
 
 class World:

@@ -183,6 +183,8 @@ def test_interlocks_hold_under_random_requests(world):
     for _ in range(1500):
         inside = bool(rng.random() < 0.3) and machine.door == "OPEN" and machine.execution != "ACTIVE"
         machine.sense([(0.0, 0.0)], inside, 0.05)
+        if inside:  # the door opens again by itself
+            assert machine.door_target == "OPEN"
         door, execution = machine.door_target, machine.execution
         accepted = machine.request(REQUESTS[int(rng.integers(len(REQUESTS)))])
         refused += not accepted
@@ -197,7 +199,9 @@ def test_interlocks_hold_under_random_requests(world):
             assert machine.door_target == "CLOSED"
         world.step(24)
     assert refused > 30
-    assert machine.refused == refused == sum(e[0] == "alarm" and e[1] == "interlock" for e in events)
+    # An arm that comes inside while the door shuts is an attempt too, though nobody asked for anything.
+    assert machine.refused >= refused
+    assert machine.refused == sum(e[0] == "alarm" and e[1] == "interlock" for e in events)
     assert plc.wants_removal is False
     with pytest.raises(ValueError, match="machine request"):
         machine.request("open sesame")
