@@ -6,7 +6,8 @@ import math
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,14 +178,26 @@ def show(request: EnvRequest, policy: Policy, seeds: Sequence[int], fps: float) 
         if over:
             time.sleep(_REST_S)
 
+    with _until_closed():
+        try:
+            prepare(policy, env)
+            for seed in seeds:
+                due = 0.0
+                episode = run_episode(Watched(env, watch), Rollouts(policy), seed)
+                _say(outcome(episode, fps, texts[-1]))
+        finally:
+            env.close()
+
+
+@contextmanager
+def _until_closed() -> Iterator[None]:
+    """End the show where the window is closed: the engine goes with it."""
     try:
-        prepare(policy, env)
-        for seed in seeds:
-            due = 0.0
-            episode = run_episode(Watched(env, watch), Rollouts(policy), seed)
-            _say(outcome(episode, fps, texts[-1]))
-    finally:
-        env.close()
+        yield
+    except Exception as error:
+        if "Not connected to physics server" not in str(error):
+            raise
+        _say("the window was closed")
 
 
 def _say(text: str) -> None:

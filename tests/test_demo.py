@@ -5,7 +5,9 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import gymnasium
 import numpy as np
+import pybullet
 import pytest
 from PIL import Image
 
@@ -85,6 +87,20 @@ def test_the_window_shows_steps_when_they_are_due(monkeypatch, capfd):
     *steps, rest = clock.slept
     assert rest == 1.0
     assert steps == pytest.approx([0.05] * len(steps))
+
+
+def test_a_closed_window_ends_the_show(capfd):
+    """Closing PyBullet's window ends its engine, under the environment's feet."""
+
+    class Closing(gymnasium.Wrapper):
+        def step(self, action):
+            pybullet.disconnect(self.unwrapped.world.client)
+            return self.env.step(action)
+
+    request = EnvRequest("Reach", {"observation": "flat"})
+    windowless = SimpleNamespace(make=lambda render_mode: Closing(request.make()))
+    demo.show(windowless, Expert(), [2_000_000], fps=20.0)
+    assert capfd.readouterr().out.splitlines() == ["reach the target position", "the window was closed"]
 
 
 def run(*arguments, **environment):

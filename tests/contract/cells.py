@@ -1,12 +1,17 @@
 """What the tests of the contract share: environments, episodes, and raw bytes of what comes out."""
 
 import hashlib
+import json
+import warnings
 
 import gymnasium
 import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
 
 import envs
 from envs.cell.variation import LEVELS, split
+from robots.catalog import ARMS
 
 CAMERA = {"cameras": ("cell",), "image_size": 64}
 MACHINE_IDS = tuple(i for i in envs.ENV_IDS if i.endswith("/LoadChuck-v0"))
@@ -31,11 +36,50 @@ def filled_splits():
     return names
 
 
+def gymnasium_checker(env_id, **options):
+    """Gymnasium's own checks; what it warns of counts as an error."""
+    env = make(env_id, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # Only a registered spec lets the checker try the render modes.
+        warnings.filterwarnings("ignore", message=".*render mode.*")
+        check_env(env, skip_render_check=True, skip_close_check=True)
+    env.close()
+
+
+def baselines_checker(env_id, **options):
+    """The checks of stable-baselines3; what it warns of counts as an error."""
+    checker = pytest.importorskip("stable_baselines3.common.env_checker")
+    env = make(env_id, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # The contract gives depth as (h, w) and calibrations as (3, 4); both are advice, not errors.
+        warnings.filterwarnings("ignore", message=".*unconventional shape.*")
+        checker.check_env(env, skip_render_check=True)
+    env.close()
+
+
+# --- Bytes ---------------------------------------------------------------------------------------
+
+
 def raw(observation):
     """The bytes of an observation."""
     if isinstance(observation, dict):
         return b"".join(k.encode() + observation[k].tobytes() for k in sorted(observation))
     return observation.tobytes()
+
+
+def raw_info(info):
+    """The bytes of an info; JSON keeps every bit of a float."""
+    return json.dumps(info, sort_keys=True, default=lambda value: np.asarray(value).tolist()).encode()
+
+
+def digest(trail):
+    """One hash of many bytes."""
+    return hashlib.sha256(b"".join(trail)).hexdigest()
+
+
+# --- Who acts ------------------------------------------------------------------------------------
 
 
 def expert(env, rng, step):
@@ -53,20 +97,62 @@ def random_then_expert(env, rng, step):
     return random_action(env, rng, step) if step < 40 else env.expert_action()
 
 
-def episode(env, seed, act=expert, limit=400):
-    """Play from `reset(seed)`; returns the bytes of every step, steps, and the last info."""
+def clumsy(env, rng, step):
+    """The expert for some steps, noise for some: it bumps into everything on its way."""
+    return random_action(env, rng, step) if step // 5 % 4 == 3 else env.expert_action()
+
+
+# --- Playing -------------------------------------------------------------------------------------
+
+
+def play(env, seed, act=expert, limit=400):
+    """Play from `reset(seed)`; yields (observation, reward, won, cut, info), first of the reset."""
     rng = np.random.default_rng([0 if seed is None else seed, 1])
     observation, info = env.reset(seed=seed)
-    trail = [raw(observation)]
-    over, steps = False, 0
-    while not over and steps < limit:
-        observation, reward, won, cut, info = env.step(act(env, rng, steps))
+    yield observation, 0.0, False, False, info
+    for step in range(limit):
+        result = env.step(act(env, rng, step))
+        yield result
+        if result[2] or result[3]:
+            return
+
+
+def episode(env, seed, act=expert, limit=400):
+    """Play from `reset(seed)`; returns the bytes of every step, steps, and the last info."""
+    trail, info = [], {}
+    for observation, reward, won, cut, now in play(env, seed, act, limit):
         trail.append(raw(observation) + np.array([reward, won, cut], np.float64).tobytes())
-        steps += 1
-        over = won or cut
-    return trail, steps, info
+        info = now
+    return trail, len(trail) - 1, info
 
 
-def digest(trail):
-    """One hash of many bytes."""
-    return hashlib.sha256(b"".join(trail)).hexdigest()
+def stretch(env, seed, steps, act=random_action):
+    """The bytes of so many steps from `reset(seed)`, infos too; what ends is reset without a seed."""
+    rng = np.random.default_rng([0 if seed is None else seed, 2])
+    observation, info = env.reset(seed=seed)
+    trail, over, since = [raw(observation) + raw_info(info)], False, 0
+    for _ in range(steps):
+        if over:
+            observation, info = env.reset()
+            trail.append(raw(observation) + raw_info(info))
+            since = 0
+        observation, reward, won, cut, info = env.step(act(env, rng, since))
+        flags = np.array([reward, won, cut], np.float64).tobytes()
+        trail.append(raw(observation) + flags + raw_info(info))
+        over, since = won or cut, since + 1
+    return trail
+
+
+def report():
+    """Print a JSON object of hashes that have to be the same in every process."""
+    hashes = {}
+    for env_id in envs.ENV_IDS:
+        for robot in ARMS:
+            env = make(env_id, observation="flat", robot=robot)
+            trail = stretch(env, 11, 70, expert) + stretch(env, None, 50)
+            hashes[f"{env_id} {robot}"] = digest(trail)
+            env.close()
+        env = make(env_id, observation="rgb")
+        hashes[f"{env_id} rgb"] = digest(stretch(env, 11, 5, expert))
+        env.close()
+    print(json.dumps(hashes))  # noqa: T201

@@ -1,12 +1,11 @@
-"""Every environment: checkers, exact resets, bad input, and success read again from raw poses."""
+"""Every environment: checkers, bad input, and success read again from raw poses."""
 
 import math
-import warnings
 
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
+from cells import baselines_checker, episode, gymnasium_checker, make
 
 import envs
 from envs.cell.observation import OBSERVATIONS, state_names
@@ -15,73 +14,14 @@ from robots.catalog import ARMS
 CASES = [(i, o) for i in envs.ENV_IDS for o in OBSERVATIONS]
 
 
-def make(env_id, **options):
-    if options.get("observation") in ("rgb", "rgbd"):
-        options |= {"cameras": ("cell",), "image_size": 64}
-    return gymnasium.make(env_id, **options).unwrapped
-
-
-def play(env, seed, steps=400):
-    """One expert episode; the raw bytes of all that came out, and the last info."""
-    observation, info = env.reset(seed=seed)
-    trail = [observation.tobytes()]
-    for _ in range(steps):
-        observation, reward, terminated, truncated, info = env.step(env.expert_action())
-        trail.append(observation.tobytes() + np.float64(reward).tobytes())
-        if terminated or truncated:
-            break
-    return trail, info
+@pytest.mark.parametrize(("env_id", "observation"), CASES)
+def test_gymnasium_checker(env_id, observation):
+    gymnasium_checker(env_id, observation=observation)
 
 
 @pytest.mark.parametrize(("env_id", "observation"), CASES)
-def test_gymnasium_checker(env_id, observation):
-    env = make(env_id, observation=observation)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        # Only a registered spec lets the checker try the render modes.
-        warnings.filterwarnings("ignore", message=".*render mode.*")
-        check_env(env, skip_render_check=True, skip_close_check=True)
-    env.close()
-
-
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
-@pytest.mark.parametrize("observation", OBSERVATIONS)
 def test_stable_baselines_checker(env_id, observation):
-    checker = pytest.importorskip("stable_baselines3.common.env_checker")
-    env = make(env_id, observation=observation)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        # The contract gives depth as (h, w) and calibrations as (3, 4); both are advice, not errors.
-        warnings.filterwarnings("ignore", message=".*unconventional shape.*")
-        checker.check_env(env, skip_render_check=True)
-    env.close()
-
-
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
-def test_a_reset_gives_the_same_bits_whatever_happened_before(env_id):
-    env = make(env_id, observation="flat")
-    first, info = play(env, 7)
-    assert info["is_success"]
-    rng = np.random.default_rng(0)
-    env.reset(seed=3)
-    for _ in range(30):
-        env.step(rng.uniform(-1, 1, env.action_space.shape))
-    again, _ = play(env, 7)
-    other = make(env_id, observation="flat")
-    fresh, _ = play(other, 7)
-    assert first == again == fresh
-    env.close()
-    other.close()
-
-
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
-def test_seed_then_unseeded_is_reproducible(env_id):
-    env = make(env_id, observation="flat")
-    env.reset(seed=5)
-    second = env.reset()[0]
-    assert not np.array_equal(env.reset(seed=6)[0], env.reset(seed=5)[0])
-    assert np.array_equal(env.reset()[0], second)
-    env.close()
+    baselines_checker(env_id, observation=observation)
 
 
 @pytest.mark.parametrize("env_id", envs.ENV_IDS)
@@ -172,7 +112,7 @@ def test_a_loaded_part_is_where_it_should_be():
     """Success read again from the engine's own poses, not from the task's figures."""
     env = make("Monozukuri/LoadChuck-v0", observation="flat", split="seen")
     for seed in range(3):
-        play(env, seed)
+        episode(env, seed)
         world, cell = env.world, env.cell
         (x, y, z), q = world.pose(world.body("part_0"))
         kind, (cx, cy, cz) = cell.kinds[0], cell.machine.spec.chuck_m
@@ -214,17 +154,6 @@ def test_random_actions_neither_solve_nor_break_anything(env_id):
 @pytest.mark.parametrize("robot", ARMS)
 def test_the_expert_solves_the_nominal_task(env_id, robot):
     env = make(env_id, observation="flat", split="nominal", robot=robot)
-    wins = sum(play(env, seed)[1]["is_success"] for seed in range(4))
+    wins = sum(episode(env, seed)[2]["is_success"] for seed in range(4))
     assert wins >= 3
     env.close()
-
-
-def test_vectors_equal_single_environments():
-    env_id = "Monozukuri/PickPart-v0"
-    vector = gymnasium.make_vec(env_id, num_envs=2, observation="flat")
-    stacked, _ = vector.reset(seed=[4, 9])
-    for k, seed in enumerate((4, 9)):
-        single = make(env_id, observation="flat")
-        assert np.array_equal(stacked[k], single.reset(seed=seed)[0])
-        single.close()
-    vector.close()
