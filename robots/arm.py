@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from robots import kinematics
-from robots.gripper import GripperSpec
+from robots.gripper import PALM_LEVER_M, GripperSpec
 from robots.scene_types import Node, Surface
 from robots.spec import ArmSpec, Vec3
 from robots.world import World
@@ -18,6 +18,10 @@ POSITION_GAIN = 0.35
 # A real controller stops on a following error; ours keeps the set-point this close to the joint.
 FOLLOWING_ERROR_RAD = 0.12
 _FINGER_GEAR_N = 2000.0
+PRESS_SPEED_M_S = 0.3
+END_STOP_N = 2000.0
+# Fingers that move less than this in a control period stand still.
+STALLED_M = 0.0004
 
 Flat = tuple[float, ...]
 
@@ -84,9 +88,11 @@ class Arm:
         self._lower = [j.lower_rad for j in spec.joints]
         self._upper = [j.upper_rad for j in spec.joints]
         self._speed = [j.speed_rad_s for j in spec.joints]
-        self._weight_n = (gripper.mass_kg) * world.engine.gravity_m_s2
-        self._moment_nm = ((gripper.mass_kg - 0.2) * 0.05 + 0.2 * 0.12) * world.engine.gravity_m_s2
+        self._weight_n = gripper.mass_kg * world.engine.gravity_m_s2
+        self._moment_nm = gripper.moment_kgm * world.engine.gravity_m_s2
         self.q_command: list[float] = []
+        self._set_point: list[float] = []
+        self._delta: list[float] = []
         self.closed = False
         self.place(spec.home_rad)
 
@@ -97,49 +103,76 @@ class Arm:
         opening = self.gripper.stroke_m if opening_m is None else opening_m / 2
         for finger in (self.left, self.right):
             self.world.set_joint(self.body, finger, opening)
-        self.q_command = list(q_rad)
-        self.closed = True
+        self.q_command, self._set_point = list(q_rad), list(q_rad)
+        self._delta = [0.0] * self.n
+        self.closed, self._pressing = True, False
+        self.stalled, self._opening_m = False, 2 * opening
         self.grip(close=False)
 
     # -- commands ---------------------------------------------------------------------------------
     def grip(self, *, close: bool) -> None:
         """Switches the gripper's valve; nothing is sent where it is already so."""
-        if close == self.closed:
-            return
-        self.closed = close
-        target = 0.0 if close else self.gripper.stroke_m
+        if close != self.closed:
+            self.closed, self._pressing = close, False
+            self._drive_fingers()
+
+    def _press(self) -> None:
+        """Lets the pressure build up behind fingers that stand against something, and ends that."""
+        if self.stalled != self._pressing:
+            self._pressing = self.stalled
+            self._drive_fingers()
+
+    def _drive_fingers(self) -> None:
+        # The solver adds at most (mass x speed) of the force at an iteration: at the speed of a free
+        # stroke, 50 iterations would not reach it.
+        speed = PRESS_SPEED_M_S if self._pressing else self.gripper.speed_m_s
+        # Fingers that are open stand against the ends of their stroke, which give way to nothing.
+        force = END_STOP_N if self._pressing and not self.closed else self.gripper.force_n
+        target = 0.0 if self.closed else self.gripper.stroke_m
         for finger in (self.left, self.right):
-            self.world.servo(self.body, finger, target, self.gripper.force_n, self.gripper.speed_m_s)
+            self.world.servo(self.body, finger, target, force, speed)
 
     def move(self, q_target: Sequence[float], substeps: int) -> bool:
-        """One control period towards `q_target`, set-points interpolated at every physics step.
+        """One control period towards `q_target`.
+
+        The set-points of the physics steps follow the uniform quadratic B-spline through the targets of the
+        periods: their speed is continuous, as a robot controller's is (a jump to 0.6 m/s would ask the
+        fingers for more than friction gives), and they come to rest at a target half a period after it.
 
         Returns False where a speed, joint or following-error limit shortened the move.
         """
+        self._press()
         period = substeps / self.world.engine.rate_hz
-        start = self.q_command
+        # Where the arm comes to rest if nothing more is asked of it.
+        rest = [p + d / 2 for p, d in zip(self._set_point, self._delta, strict=True)]
         share = 1.0
-        for a, b, speed in zip(start, q_target, self._speed, strict=True):
+        for a, b, speed in zip(rest, q_target, self._speed, strict=True):
             gap = abs(b - a)
             if gap * share > speed * period:
                 share = speed * period / gap
-        wanted = [a + share * (b - a) for a, b in zip(start, q_target, strict=True)]
-        if share == 1.0:
-            wanted = list(q_target)
+        wanted = list(q_target)
+        if share < 1.0:
+            wanted = [a + share * (b - a) for a, b in zip(rest, q_target, strict=True)]
         end = [min(hi, max(lo, q)) for q, lo, hi in zip(wanted, self._lower, self._upper, strict=True)]
-        rate = [(b - a) / substeps for a, b in zip(start, end, strict=True)]
-        rows = [[a + r * i for a, r in zip(start, rate, strict=True)] for i in range(1, substeps)]
-        rows.append(end)
-        self.q_command = end
+        delta = [b - a for a, b in zip(rest, end, strict=True)]
+        rows = self._ramp(delta, substeps)
+        self.q_command, self._set_point, self._delta = end, rows[-1], delta
         self.world.drive(self.body, self._joints, rows, self._gains, self._efforts)
         return share == 1.0 and end == wanted
 
+    def _ramp(self, delta: list[float], substeps: int) -> list[list[float]]:
+        """Set-points of one period, their speed going in a line from that of the last period to `delta`."""
+        joints = list(zip(self._set_point, self._delta, delta, strict=True))
+        shares = [(i / substeps, (i / substeps) ** 2 / 2) for i in range(1, substeps + 1)]
+        return [[p + a * u + (b - a) * h for p, a, b in joints] for u, h in shares]
+
     def hold_following(self, measured: Sequence[float]) -> bool:
-        """Pulls the set-point back to within the following-error limit; True where it had to."""
+        """Stops the set-point of a joint at the following-error limit; True where it had to."""
         pulled = False
-        for i, (command, q) in enumerate(zip(self.q_command, measured, strict=True)):
-            if abs(command - q) > FOLLOWING_ERROR_RAD:
-                self.q_command[i] = q + math.copysign(FOLLOWING_ERROR_RAD, command - q)
+        for i, (point, q) in enumerate(zip(self._set_point, measured, strict=True)):
+            if abs(point - q) > FOLLOWING_ERROR_RAD:
+                self._set_point[i] = self.q_command[i] = q + math.copysign(FOLLOWING_ERROR_RAD, point - q)
+                self._delta[i] = 0.0
                 pulled = True
         return pulled
 
@@ -167,19 +200,21 @@ class Arm:
 
     # -- readings ---------------------------------------------------------------------------------
     def read(self) -> HandState:
-        """Reads joints, TCP and wrist in one engine call."""
+        """Reads joints, TCP, wrist and fingers in one engine call, once a control period."""
         n = self.n
         states = self.world.joint_states(self.body, self._read_joints)
         q = tuple(s[0] for s in states[:n])
         at, rotation = self.tcp(q)
         force, torque = self._wrist(states[n][2], rotation)
+        opening = states[n + 1][0] + states[n + 2][0]
+        self.stalled, self._opening_m = abs(opening - self._opening_m) < STALLED_M, opening
         return HandState(
             q,
             tuple(s[1] for s in states[:n]),
             tuple(s[3] for s in states[:n]),
             at,
             rotation,
-            states[n + 1][0] + states[n + 2][0],
+            opening,
             force,
             torque,
         )
@@ -190,7 +225,7 @@ class Arm:
         The engine gives the reaction at the child's centre of mass (bullet3 #2966): shift it to the flange.
         """
         fx, fy, fz, mx, my, mz = load
-        lever = 0.05
+        lever = PALM_LEVER_M
         # Gravity in flange axes is the third row of the rotation.
         gx, gy, gz = -r[6], -r[7], -r[8]
         w, m = self._weight_n, self._moment_nm

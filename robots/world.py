@@ -127,6 +127,7 @@ class World:
             bullet.configureDebugVisualizer(bullet.COV_ENABLE_GUI, 0, physicsClientId=self.client)
         self._ids: dict[str, int] = {}
         self._names: dict[int, str] = {}
+        self._loose: set[str] = set()
         self.rebuild()
 
     # -- building ---------------------------------------------------------------------------------
@@ -134,6 +135,7 @@ class World:
         """Empties the world and sets every engine parameter again."""
         self._ids.clear()
         self._names.clear()
+        self._loose.clear()
         e, c = self.engine, self.client
         bullet.resetSimulation(physicsClientId=c)
         bullet.setPhysicsEngineParameter(
@@ -153,8 +155,21 @@ class World:
         self._texture = bullet.loadTexture(str(self._palette), physicsClientId=c) if self.visuals else -1
 
     def add_fixed(self, name: str, shapes: tuple[Shape, ...], surface: Surface | None = None) -> int:
-        """Adds immovable scenery made of `shapes` in world coordinates; returns its id."""
-        return self.add_articulated(name, Link(0.0, shapes=shapes), (), surface=surface)
+        """Adds immovable scenery made of `shapes` in world coordinates; returns the id of what is seen of it.
+
+        Each solid is a body of its own under that name: in one compound, whose bounds the arm never leaves,
+        every link would be tested against it at every step (34 us of 58).
+        """
+        self._new_name(name)
+        bodies = [(-1, self._visual_of(shapes))]
+        bodies += [(self._collision_of((shape,)), -1) for shape in shapes if shape.collides]
+        for collision, visual in bodies:
+            body: int = bullet.createMultiBody(
+                0.0, collision, visual, useMaximalCoordinates=1, physicsClientId=self.client
+            )
+            self._register(name, body)
+            self._finish_link(body, -1, surface or Surface(), visual)
+        return self._ids[name]
 
     def add_part(
         self,
@@ -168,8 +183,19 @@ class World:
     ) -> int:
         """Adds a loose rigid part; one that starts `asleep` wakes when something touches it."""
         body = self.add_articulated(name, link, (), xyz_m=xyz_m, quat=quat, surface=surface)
+        self._loose.add(name)
         self.let_sleep(body, asleep=asleep)
         return body
+
+    def _new_name(self, name: str) -> None:
+        if name in self._ids:
+            raise ValueError(f"body {name!r} exists already")
+
+    def _register(self, name: str, body: int) -> None:
+        if body < 0:
+            raise RuntimeError(f"the engine refused body {name!r}")
+        self._ids.setdefault(name, body)
+        self._names[body] = name
 
     def let_sleep(self, body: int, *, asleep: bool = True) -> None:
         """Lets a body rest until something touches it; who tells its motors to move must wake it."""
@@ -193,8 +219,7 @@ class World:
         surface: Surface | None = None,
     ) -> int:
         """Adds a body with a tree of joints under a base (fixed where its mass is 0); returns its id."""
-        if name in self._ids:
-            raise ValueError(f"body {name!r} exists already")
+        self._new_name(name)
         links = [node.link for node in nodes]
         if base.mass_kg == 0.0:
             base = replace(base, com_m=ZERO)
@@ -218,9 +243,7 @@ class World:
             linkJointAxis=[node.axis for node in nodes],
             physicsClientId=self.client,
         )
-        if body < 0:
-            raise RuntimeError(f"the engine refused body {name!r}")
-        self._ids[name], self._names[body] = body, name
+        self._register(name, body)
         self._finish_link(body, -1, surface or Surface(), visuals[0])
         for index, node in enumerate(nodes):
             self._finish_link(body, index, node.surface, visuals[index + 1])
@@ -241,24 +264,31 @@ class World:
         return body
 
     def _shapes_of(self, link: Link) -> tuple[int, int]:
-        solid = [s for s in link.shapes if s.collides]
-        collision = visual = -1
-        if solid:
-            boxes = [[x / 2 for x in s.size_m] if s.kind == "box" else [1.0, 1.0, 1.0] for s in solid]
-            collision = bullet.createCollisionShapeArray(
-                shapeTypes=[_KINDS[s.kind] for s in solid],
-                halfExtents=boxes,
-                radii=[0.0 if s.kind == "box" else s.size_m[0] for s in solid],
-                lengths=[s.size_m[1] if len(s.size_m) == 2 else 0.0 for s in solid],
-                collisionFramePositions=[s.xyz_m for s in solid],
-                collisionFrameOrientations=[quaternion(s.rpy_rad) for s in solid],
-                physicsClientId=self.client,
-            )
-            if collision < 0:
-                raise RuntimeError("the engine refused a collision shape")
-        if self.visuals and (arguments := _mesh_arguments(link.shapes)):
-            visual = bullet.createVisualShape(bullet.GEOM_MESH, **arguments, physicsClientId=self.client)
-        return collision, visual
+        return self._collision_of(link.shapes), self._visual_of(link.shapes)
+
+    def _collision_of(self, shapes: tuple[Shape, ...]) -> int:
+        solid = [s for s in shapes if s.collides]
+        if not solid:
+            return -1
+        boxes = [[x / 2 for x in s.size_m] if s.kind == "box" else [1.0, 1.0, 1.0] for s in solid]
+        collision: int = bullet.createCollisionShapeArray(
+            shapeTypes=[_KINDS[s.kind] for s in solid],
+            halfExtents=boxes,
+            radii=[0.0 if s.kind == "box" else s.size_m[0] for s in solid],
+            lengths=[s.size_m[1] if len(s.size_m) == 2 else 0.0 for s in solid],
+            collisionFramePositions=[s.xyz_m for s in solid],
+            collisionFrameOrientations=[quaternion(s.rpy_rad) for s in solid],
+            physicsClientId=self.client,
+        )
+        if collision < 0:
+            raise RuntimeError("the engine refused a collision shape")
+        return collision
+
+    def _visual_of(self, shapes: tuple[Shape, ...]) -> int:
+        if not self.visuals or not (arguments := _mesh_arguments(shapes)):
+            return -1
+        visual: int = bullet.createVisualShape(bullet.GEOM_MESH, **arguments, physicsClientId=self.client)
+        return visual
 
     def _finish_link(self, body: int, index: int, surface: Surface, visual: int) -> None:
         bullet.changeDynamics(
@@ -291,6 +321,21 @@ class World:
         bullet.changeConstraint(
             constraint, gearRatio=ratio, maxForce=force, erp=erp, physicsClientId=self.client
         )
+
+    def hold(self, body: int, part: int, force_n: float) -> int:
+        """Holds a loose part to the base of a body as it lies now, up to a force; returns what to let go of."""
+        (px, py, pz), quat = self.pose(part)
+        (x, y, z), _ = self.pose(body)
+        at = (px - x, py - y, pz - z)
+        constraint: int = bullet.createConstraint(
+            body, -1, part, -1, bullet.JOINT_FIXED, ZERO, at, ZERO, quat, physicsClientId=self.client
+        )
+        bullet.changeConstraint(constraint, maxForce=force_n, erp=0.8, physicsClientId=self.client)
+        return constraint
+
+    def let_go(self, held: int) -> None:
+        """Ends a `hold`."""
+        bullet.removeConstraint(held, physicsClientId=self.client)
 
     def ignore(self, a: int, link_a: int, b: int, link_b: int) -> None:
         """Leaves out contacts between two links; resting fixed bodies would cost time at every step."""
@@ -420,9 +465,18 @@ class World:
             for c in bullet.getContactPoints(**only)
         ]
 
+    def touched(self, body: int) -> set[str]:
+        """Names of what a body pressed on in the last step."""
+        points = bullet.getContactPoints(bodyA=body, physicsClientId=self.client)
+        return {self._names[c[2]] for c in points if c[9] > 0.0}
+
+    def parts_touched(self, body: int) -> list[int]:
+        """Ids of the loose parts that a body pressed on in the last step."""
+        return [self._ids[name] for name in sorted(self.touched(body) & self._loose)]
+
     def touching(self, a: int, b: int) -> bool:
         """Whether two bodies touched in the last step."""
-        return any(c[9] > 0.0 for c in bullet.getContactPoints(a, b, physicsClientId=self.client))
+        return self._names[b] in self.touched(a)
 
     def gap_m(self, a: int, b: int, reach_m: float, *, link_b: int | None = None) -> float:
         """Smallest distance between two bodies (negative in penetration); `reach_m` where farther."""

@@ -27,7 +27,7 @@ from envs.cell.task import Task
 from envs.cell.variation import split
 from robots.catalog import ARMS, arm_spec
 from robots.gripper import GripperSpec
-from robots.machine_tool import MachineSpec
+from robots.machine_body import MachineSpec
 from robots.scene_types import EngineSpec
 from robots.world import World
 

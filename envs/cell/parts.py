@@ -22,6 +22,9 @@ COLOURS: Mapping[str, Rgba] = {
 }
 # Fingers take a part this far below its top.
 GRIP_BELOW_TOP_M = 0.010
+# Share of a hexagon's side that is flat, the corners broken: so what bears on a flat bears on one box of
+# the three, not on the edges of the two others as well.
+HEXAGON_FLAT = 0.90
 FORMS = {"cylinder": 0, "hexagon": 6, "box": 4}
 _KEYS = {"word", "chuckable", "density_kg_m3", "tolerance_mm", "sizes", "bore_mm"}
 
@@ -93,7 +96,7 @@ class PartType:
     def link(self, rgba: Rgba, oversize_m: float = 0.0, mass_ratio: float = 1.0) -> Link:
         """Shapes about the middle of the part's height, `oversize_m` added to every size across.
 
-        A hexagon is the union of three boxes, exact, without the margin that the engine gives to hulls.
+        A hexagon is the union of three boxes, without the margin that the engine gives to hulls.
         """
         shapes: list[Shape] = []
         z = -self.height_m / 2
@@ -105,7 +108,7 @@ class PartType:
             elif s.form == "box":
                 shapes.append(Shape("box", (across, across, height), at, rgba=rgba))
             else:
-                side = across / math.sqrt(3.0)
+                side = HEXAGON_FLAT * across / math.sqrt(3.0)
                 for k in range(3):
                     turn = (0.0, 0.0, k * math.pi / 3)
                     shapes.append(Shape("box", (across, side, height), at, turn, rgba))

@@ -14,7 +14,8 @@ from envs.cell.variation import Split
 from envs.ledger import Ledger
 from robots.arm import Arm, HandState
 from robots.gripper import GripperSpec
-from robots.machine_tool import Clamp, MachineSpec, MachineState, MachineTool, Plc
+from robots.machine_body import MachineSpec
+from robots.machine_tool import Clamp, MachineState, MachineTool, Plc
 from robots.scene_types import CameraSpec, Quat, Surface
 from robots.spec import ArmSpec, Rgba, Shape, Vec3
 from robots.world import World
@@ -29,7 +30,6 @@ _FLOOR: Rgba = (0.53, 0.55, 0.57, 1.0)
 # The part's own friction; the finger's is chosen so that the product is the drawn combined value.
 PART_FRICTION = 0.5
 STILL_RAD_S = 0.05
-STALLED_M = 0.0004
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ class Cell:
             at = (c.at_m[0], c.at_m[1], c.at_m[2] + c.kind.height_m / 2)
             quat = (0.0, 0.0, math.sin(half), math.cos(half))
             # Spinning friction stands for the width of a pad's or jaw's contact patch.
-            surface = Surface(PART_FRICTION, 0.02)
+            surface = Surface(PART_FRICTION, 0.005)
             self.bodies.append(world.add_part(f"part_{k}", link, at, quat, surface))
             self.kinds.append(c.kind)
             self.ledger.append(
@@ -239,7 +239,7 @@ class Cell:
                 size=c.kind.size,
                 colour=c.colour,
             )
-        self._was_held, self._opening_m = False, 2 * self.gripper.stroke_m
+        self._was_held = False
 
     def _scenery(self, table: Rgba) -> tuple[Shape, ...]:
         x, y, z = self.layout.tray_m
@@ -297,14 +297,12 @@ class Cell:
         ]
         power = sum(abs(t * v) for t, v in zip(hand.torque_joint_nm, hand.dq_rad_s, strict=True))
         self.energy_j += power * self.period_s
-        held = arm.closed and bool(parts) and self._holds(hand, parts[0])
+        # What a gripper's own sensors tell: told to close, stalled, and not at an end stop.
+        gripped = arm.closed and arm.stalled and 0.004 < hand.opening_m < 2 * self.gripper.stroke_m - 0.004
+        held = (gripped or self._was_held) and arm.closed and bool(parts) and self._holds(hand, parts[0])
         if held != self._was_held:
             self._was_held = held
             self.ledger.append(self.time_s, "part_grasped" if held else "part_released", "part_0")
-        # What a gripper's own sensors tell: told to close, stalled, and not at an end stop.
-        stalled = abs(hand.opening_m - self._opening_m) < STALLED_M
-        self._opening_m = hand.opening_m
-        gripped = arm.closed and stalled and 0.004 < hand.opening_m < 2 * self.gripper.stroke_m - 0.004
         state = self._scan_machine(hand, parts) if self.machine is not None else None
         collided = self._collided()
         if collided:
@@ -352,9 +350,7 @@ class Cell:
 
     def _collided(self) -> bool:
         """Whether the arm or hand touches scenery or machine."""
-        world, arm = self.world, self.arm.body
-        others = ["cell"] if self.machine is None else ["cell", "machine"]
-        return any(world.touching(arm, world.body(name)) for name in others)
+        return not self.world.touched(self.arm.body).isdisjoint(("cell", "machine", "chuck", "door"))
 
     def finish(self, success: bool) -> None:
         """Closes the episode's books."""

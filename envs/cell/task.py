@@ -38,7 +38,7 @@ class Task(ABC):
     parts: ClassVar[bool] = True
     machine: ClassVar[bool] = False
     chuckable: ClassVar[bool] = False
-    rate_hz: ClassVar[int] = 480
+    rate_hz: ClassVar[int] = 240
     max_steps: ClassVar[int] = 200
     weights: ClassVar[Mapping[str, float]] = {}
     tolerance: ClassVar[tuple[float, ...]] = ()

@@ -29,7 +29,6 @@ class PickPart(Task):
 
     name = "PickPart"
     verb = "pick up"
-    rate_hz = 360
     max_steps = 160
     weights = MappingProxyType({"reach": 1.0, "grasp": 1.0, "carry": 2.0})
     tolerance = (WITHIN_M, WITHIN_M, WITHIN_M, 0.5)

@@ -31,7 +31,6 @@ class Reach(Task):
     name = "Reach"
     verb = "reach"
     parts = False
-    rate_hz = 240
     max_steps = 60
     weights = MappingProxyType({"reach": 1.0})
     tolerance = (REACHED_M, REACHED_M, REACHED_M)

@@ -1,0 +1,183 @@
+"""What a vertical turning centre is made of: its specification, frame, jaws and door."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from robots.scene_types import Node, Surface
+from robots.spec import Link, Shape, Vec3
+
+_CAST = (0.80, 0.82, 0.84, 1.0)
+_SKIN = (0.93, 0.94, 0.95, 1.0)
+_TRIM = (0.13, 0.33, 0.53, 1.0)
+_DARK = (0.20, 0.22, 0.25, 1.0)
+_STEEL = (0.53, 0.55, 0.58, 1.0)
+_JAW = (0.36, 0.38, 0.42, 1.0)
+
+
+DOOR_TRAVEL_M = 0.40
+OPENING_Y_M = 0.19
+
+
+@dataclass(frozen=True)
+class MachineSpec:
+    """A vertical turning centre, chuck axis up, in world coordinates.
+
+    `chuck_m` is the middle of the seat (back stop). `jaw_radius_m` is where the jaw faces stand open: the
+    jaws are set up for the job, some 2 mm outside the part, and travel `jaw_stroke_m` inwards.
+
+    `soft_force_n` is a jaw's; `clamp_force_n` the static clamping force of the chuck, all jaws together, as
+    its maker states it (20 kN: a small power chuck at a fifth of its pressure, as for slender parts).
+    `clamp_friction` is that of hardened jaws on steel: what they hold is the product of the two.
+    """
+
+    chuck_m: Vec3 = (0.50, 0.0, 0.16)
+    jaw_radius_m: float = 0.022
+    jaw_stroke_m: float = 0.0035
+    jaw_height_m: float = 0.016
+    jaw_width_m: float = 0.014
+    jaw_friction: float = 0.30
+    seat_friction: float = 0.30
+    soft_force_n: float = 15.0
+    settle_force_n: float = 80.0
+    clamp_force_n: float = 20_000.0
+    clamp_friction: float = 0.15
+    jaw_speed_m_s: float = 0.015
+    settle_speed_m_s: float = 0.001
+    door_speed_m_s: float = 0.30
+    cycle_s: float = 20.0
+    front_x_m: float = 0.355
+
+    def __post_init__(self) -> None:
+        if not 0.002 <= self.jaw_stroke_m <= 0.004:
+            raise ValueError(f"jaw_stroke_m {self.jaw_stroke_m}: allowed are 0.002 to 0.004")
+        if not 0.0 < self.soft_force_n < self.settle_force_n < self.clamp_force_n:
+            raise ValueError("soft_force_n, settle_force_n, clamp_force_n: each must be above the one before")
+
+    @property
+    def holding_force_n(self) -> float:
+        """The force, in any direction, up to which a clamped part stays where it is."""
+        return self.clamp_force_n * self.clamp_friction
+
+
+def frame(spec: MachineSpec) -> tuple[Shape, ...]:
+    """Column, bed and front of the machine; its windows collide but are not drawn (they are glass)."""
+    (cx, cy, cz), fx = spec.chuck_m, spec.front_x_m
+    y, back, top = 0.36, 0.80, 0.72
+
+    def box(
+        size: Vec3,
+        at: Vec3,
+        rgba: tuple[float, float, float, float],
+        *,
+        glass: bool = False,
+        solid: bool = True,
+    ) -> Shape:
+        return Shape("box", size, (at[0], at[1] + cy, at[2]), rgba=rgba, visible=not glass, collides=solid)
+
+    deep, mid = back - fx, (back + fx) / 2
+    side = y - OPENING_Y_M
+    parts = [
+        box((deep, 2 * y, 0.05), (mid, 0, 0.025), _CAST),
+        box((0.04, 2 * y, top), (back, 0, top / 2), _SKIN),
+        box((0.20, 0.22, 0.14), (back - 0.12, 0, 0.62), _CAST, solid=False),
+        box((0.06, 0.06, 0.16), (back - 0.14, 0, 0.50), _STEEL, solid=False),
+        box((0.02, 2 * y, 0.07), (fx, 0, top - 0.035), _TRIM),
+        box((0.02, 2 * y, 0.06), (fx, 0, 0.03), _TRIM),
+        box((deep, 0.02, 0.05), (mid, y, top - 0.025), _TRIM, solid=False),
+        box((deep, 0.02, 0.05), (mid, -y, top - 0.025), _TRIM, solid=False),
+        box((deep, 0.02, 0.08), (mid, y, 0.09), _SKIN, solid=False),
+        box((deep, 0.02, 0.08), (mid, -y, 0.09), _SKIN, solid=False),
+    ]
+    for s in (1, -1):
+        parts += [
+            box(
+                (0.02, side, top - 0.13),
+                (fx, s * (OPENING_Y_M + side / 2), (top - 0.01) / 2),
+                _SKIN,
+                glass=True,
+            ),
+            box((deep, 0.02, top), (mid, s * y, top / 2), _SKIN, glass=True),
+            box((0.03, 0.03, top), (fx, s * (y - 0.01), top / 2), _SKIN, solid=False),
+            box((0.03, 0.03, top), (back - 0.03, s * (y - 0.01), top / 2), _SKIN, solid=False),
+            box(
+                (0.015, 0.02, top - 0.13),
+                (fx, s * (OPENING_Y_M + 0.01), (top - 0.01) / 2),
+                _TRIM,
+                solid=False,
+            ),
+        ]
+    # The seat is a flat plate: the part's bottom bears on it, as on a chuck's stop pads.
+    parts += [
+        Shape(
+            "cylinder",
+            (0.105, cz - 0.075),
+            (cx, cy, 0.05 + (cz - 0.075) / 2),
+            rgba=_DARK,
+            collides=False,
+        ),
+        Shape("cylinder", (0.090, 0.030), (cx, cy, cz - 0.0160), rgba=_STEEL, collides=False),
+        Shape(
+            "box",
+            (0.18, 0.18, cz - 0.06),
+            (cx, cy, cz - (cz - 0.06) / 2),
+            rgba=_STEEL,
+            visible=False,
+        ),
+        Shape("cylinder", (0.018, 0.0015), (cx, cy, cz - 0.00075), rgba=_DARK, collides=False),
+    ]
+    return tuple(parts)
+
+
+def jaws(spec: MachineSpec) -> list[Node]:
+    """The three jaws, each sliding inwards from where it stands open."""
+    cx, cy, cz = spec.chuck_m
+    depth, lift = 0.030, 0.0008
+    height = spec.jaw_height_m
+    block = Shape(
+        "box",
+        (depth, spec.jaw_width_m, height - lift),
+        (depth / 2, 0.0, (height + lift) / 2),
+        rgba=_JAW,
+    )
+    foot = Shape("box", (0.030, 0.024, 0.010), (0.043, 0.0, 0.005), rgba=_JAW, collides=False)
+    jaw = Link(0.6, (depth / 2, 0.0, height / 2), (block, foot))
+    nodes = []
+    for k in range(3):
+        angle = 2.0 * math.pi * k / 3.0
+        c, s = math.cos(angle), math.sin(angle)
+        at = (cx + spec.jaw_radius_m * c, cy + spec.jaw_radius_m * s, cz)
+        nodes.append(
+            Node(
+                f"jaw_{k + 1}",
+                "prismatic",
+                -1,
+                at,
+                jaw,
+                axis=(-1.0, 0.0, 0.0),
+                rpy_rad=(0.0, 0.0, angle),
+                upper=spec.jaw_stroke_m,
+                surface=Surface(spec.jaw_friction),
+            )
+        )
+    return nodes
+
+
+def door(spec: MachineSpec) -> Node:
+    """The door, sliding open along y; its window collides but is not drawn."""
+    z0, z1, width = 0.065, 0.645, 2 * OPENING_Y_M + 0.02
+    handle = Shape("box", (0.02, 0.02, 0.20), (-0.02, width / 2 - 0.04, 0.0), rgba=_DARK, collides=False)
+    panel = Shape("box", (0.012, width, z1 - z0), rgba=_SKIN, visible=False)
+    rails = tuple(
+        Shape("box", size, at, rgba=_CAST, collides=False)
+        for size, at in (
+            ((0.012, width, 0.05), (0.0, 0.0, (z1 - z0) / 2 - 0.025)),
+            ((0.012, width, 0.10), (0.0, 0.0, -(z1 - z0) / 2 + 0.05)),
+            ((0.012, 0.03, z1 - z0), (0.0, width / 2 - 0.015, 0.0)),
+            ((0.012, 0.03, z1 - z0), (0.0, -width / 2 + 0.015, 0.0)),
+        )
+    )
+    leaf = Link(6.0, shapes=(panel, *rails, handle))
+    at = (spec.front_x_m - 0.022, spec.chuck_m[1], (z0 + z1) / 2)
+    return Node("door", "prismatic", -1, at, leaf, axis=(0.0, 1.0, 0.0), upper=DOOR_TRAVEL_M)
