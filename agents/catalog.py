@@ -37,13 +37,16 @@ def names() -> list[str]:
     return sorted(found, key=lambda name: (rank.get(name, len(rank)), name))
 
 
-def create(name: str, task: str = "", control: str = "ee_yaw") -> Agent:
+def create(
+    name: str, task: str = "", control: str = "ee_yaw", hyper: Mapping[str, Any] | None = None
+) -> Agent:
     """Make an agent.
 
     Args:
         name: One of `names()`, or the path of a YAML file.
         task: The task that it is for; the file may hold other hyper-parameters for it.
         control: What its actions are to mean.
+        hyper: Hyper-parameters that go before those of the file.
 
     Raises:
         AgentError: If there is no such agent, its file is wrong, or it cannot do `control`.
@@ -53,7 +56,7 @@ def create(name: str, task: str = "", control: str = "ee_yaw") -> Agent:
     if not isinstance(path, str):
         raise AgentError(f"{source}: key 'class' is missing (such as agents.imitation:Dagger)")
     per_task = data.pop("tasks", None) or {}
-    data |= per_task.get(task, {})
+    data |= {**per_task.get(task, {}), **(hyper or {})}
     kind = _agent_class(path, source)
     _choose("control", control, CONTROLS)
     if control not in kind.controls:
@@ -68,6 +71,8 @@ def create(name: str, task: str = "", control: str = "ee_yaw") -> Agent:
     else:
         agent = kind(_fill(hyper_class, data, source))  # type: ignore[call-arg]
     agent.needs = dataclasses.replace(agent.needs, control=control)
+    if isinstance(agent, Learner):
+        agent.task = task
     return agent
 
 

@@ -130,10 +130,12 @@ class Learner(ABC):
     Attributes:
         controls: The controls that it can learn.
         needs: What the environment must offer.
+        task: The task that it was made for, as the catalog was told.
     """
 
     controls: ClassVar[tuple[str, ...]] = CONTROLS
     needs: Needs = Needs()
+    task: str = ""
 
     @abstractmethod
     def default_steps(self) -> int:

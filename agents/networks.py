@@ -62,31 +62,36 @@ class MlpPolicy(Policy):
                 f"{', '.join(ACTIVATIONS)} and {', '.join(HEADS)}"
             )
         self.needs = needs
-        self._layers = [(np.array(w, np.float32, order="C"), np.array(b, np.float32)) for w, b in layers]
-        self._mean, self._scale = np.array(mean, np.float32), np.array(scale, np.float32)
-        self._activation, self._head = activation, head
+        self.layers = [(np.array(w, np.float32, order="C"), np.array(b, np.float32)) for w, b in layers]
+        self.mean, self.scale = np.array(mean, np.float32), np.array(scale, np.float32)
+        self.activation, self.head = activation, head
 
-    def act(self, observation: Observation) -> Action:
-        """Return the action, deterministic."""
-        x = (flatten(observation) - self._mean) / self._scale
+    def output(self, observation: Observation) -> NDArray[np.float32]:
+        """Return what the last layer gives, before the head."""
+        x = (flatten(observation) - self.mean) / self.scale
         np.clip(x, -CLIP, CLIP, out=x)
-        last = len(self._layers) - 1
-        for i, (weight, bias) in enumerate(self._layers):
+        last = len(self.layers) - 1
+        for i, (weight, bias) in enumerate(self.layers):
             x = weight @ x
             x += bias
             if i < last:
-                np.maximum(x, 0, out=x) if self._activation == "relu" else np.tanh(x, out=x)
-        if self._head == "tanh":
+                np.maximum(x, 0, out=x) if self.activation == "relu" else np.tanh(x, out=x)
+        return x
+
+    def act(self, observation: Observation) -> Action:
+        """Return the action, deterministic."""
+        x = self.output(observation)
+        if self.head == "tanh":
             return np.tanh(x, out=x)
         return np.clip(x, -1, 1, out=x)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
         """Return the settings, and the weights by name."""
-        arrays: dict[str, NDArray] = {"mean": self._mean, "scale": self._scale}
-        for i, (weight, bias) in enumerate(self._layers):
+        arrays: dict[str, NDArray] = {"mean": self.mean, "scale": self.scale}
+        for i, (weight, bias) in enumerate(self.layers):
             arrays |= {f"weight_{i}": weight, f"bias_{i}": bias}
         values = {
-            "activation": self._activation, "head": self._head, "n_layers": len(self._layers)
+            "activation": self.activation, "head": self.head, "n_layers": len(self.layers)
         }  # fmt: skip
         return values, arrays
 

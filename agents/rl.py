@@ -11,8 +11,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from agents import start as starting
 from agents.learner import Learner, Pending, Session
+from agents.networks import MlpPolicy
 from agents.policy import Needs, Policy
+
+# Steps saved in an episode that are worth a hundredth of success.
+_STEPS_PER_PERCENT = 10.0
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class PpoHyper:
     """Hyper-parameters of PPO (Schulman et al. 2017).
 
     Attributes:
-        n_steps: Budget of environment steps.
+        n_steps: Budget of environment steps, those of a start included.
         n_envs: Environments stepped together.
         horizon: Steps of each environment between updates.
         segment: Updates in a segment.
@@ -35,8 +40,9 @@ class PpoHyper:
         hidden: Sizes of the hidden layers, of actor and critic each.
         validate_episodes: Episodes of a validation.
         validate_every: Segments from one validation to the next.
-        start: Agent whose learning comes first and whose network PPO goes on with; empty for none.
-        start_steps: Environment steps of that.
+        start: Whose cloned policy is corrected: an agent's, which learns first, or that in an
+            earlier run's directory; empty for nobody's.
+        start_steps: Environment steps of that agent; half of the budget at most.
         warm_up: Updates in which only the critic learns, after a start.
         target_kl: An update ends early beyond this divergence; 0 for never.
     """
@@ -62,11 +68,23 @@ class PpoHyper:
     target_kl: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("n_steps", "n_envs", "horizon", "segment", "batch", "epochs"):
+        for name in ("n_steps", "n_envs", "horizon", "segment", "batch", "epochs",
+                     "validate_episodes", "validate_every"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is 1 or more")
-        if self.start and self.start_steps < 1:
-            raise ValueError("start_steps is 0: allowed is 1 or more where there is a start")
+        for name in ("gamma", "gae_lambda"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: allowed is 0 to 1")
+        for name in ("rate", "clip"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0")
+        for name in ("warm_up", "target_kl", "start_steps", "entropy"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: allowed is 0 or more")
+        if self.start and not 1 <= self.start_steps < self.n_steps:
+            raise ValueError(
+                f"start_steps is {self.start_steps}: allowed is 1 to below n_steps where there is a start"
+            )
 
 
 @dataclass(frozen=True)
@@ -128,34 +146,41 @@ class _Segments(Learner):
         """Learn until the budget is used up."""
         from agents.sb3 import Model
 
-        model = self._start(session) or Model(self._build, self.hyper, session)
+        start = self._start(session)
+        restored = None if starting.learning_first(session) else session.restored
+        model = Model(self._build, self.hyper, session, start)
         try:
-            number = model.restore(session.restored) if session.restored else 0
-            pending: tuple[Policy, Pending] | None = None
+            number = model.restore(restored) if restored else 0
+            # What was being validated at the checkpoint, or what is started from, comes first.
+            due = number > 0 or start is not None
+            pending = self._validate(session, model, number) if due else None
             while session.n_done < session.n_steps:
                 metrics = model.learn(number, self._segment_steps(session))
                 number += 1
-                policy = model.policy(self.needs)
                 session.report(segment=number, **metrics, **_settle(session, pending))
-                pending = None
-                last = session.n_done >= session.n_steps
-                if last or number % getattr(self.hyper, "validate_every", 1) == 0:
-                    n = 4 if session.quick else self.hyper.validate_episodes
-                    pending = policy, session.validate(policy, n)
-                if not last:
+                pending = self._validate(session, model, number)
+                if session.n_done < session.n_steps:
                     session.checkpoint(*model.state(number))
             session.report(**_settle(session, pending))
         finally:
             model.close()
 
-    def _start(self, session: Session) -> Any:
-        """Return a model to go on with, where there is one."""
+    def _validate(self, session: Session, model: Any, number: int) -> tuple[Policy, Pending] | None:
+        """Start a validation, where one is due after so many segments."""
+        last = session.n_done >= session.n_steps
+        if not last and number % getattr(self.hyper, "validate_every", 1):
+            return None
+        policy = model.policy(self.needs)
+        return policy, session.validate(policy, 4 if session.quick else self.hyper.validate_episodes)
+
+    def _start(self, session: Session) -> MlpPolicy | None:
+        """Return whose network is gone on with, where there is one."""
         return None
 
     def _segment_steps(self, session: Session) -> int:
         raise NotImplementedError
 
-    def _build(self, venv: Any, seed: int) -> Any:
+    def _build(self, venv: Any, session: Session, start: MlpPolicy | None) -> Any:
         raise NotImplementedError
 
 
@@ -166,9 +191,8 @@ def _settle(session: Session, pending: tuple[Policy, Pending] | None) -> dict[st
     policy, validation = pending
     episodes = validation.result()
     success = sum(e.success for e in episodes) / len(episodes)
-    # Of policies that succeed as often, the quicker is better.
     length = sum(e.n_steps for e in episodes) / len(episodes)
-    session.offer(policy, success - 1e-5 * length)
+    session.offer(policy, success - 0.01 * length / _STEPS_PER_PERCENT)
     return {"success": success, "length": length}
 
 
@@ -180,25 +204,50 @@ class Ppo(_Segments):
     def __init__(self, hyper: PpoHyper = PpoHyper()) -> None:
         self.hyper = hyper
 
-    def _segment_steps(self, session: Session) -> int:
-        return self.hyper.horizon * self.hyper.n_envs * self.hyper.segment
+    def default_steps(self) -> int:
+        """Return the budget of environment steps; an earlier run has spent that of the start."""
+        hyper = self.hyper
+        return hyper.n_steps - (hyper.start_steps if starting.is_path(hyper.start) else 0)
 
-    def _build(self, venv: Any, seed: int) -> Any:
+    def _start(self, session: Session) -> MlpPolicy | None:
+        """Return the cloned network, which is learned first if need be."""
+        hyper = self.hyper
+        if not hyper.start:
+            return None
+        if session.restored is not None and not starting.learning_first(session):
+            from agents.sb3 import started_from
+
+            return started_from(session.restored)
+        if starting.is_path(hyper.start):
+            return starting.load(hyper.start, session, self.needs)
+        n_steps = min(hyper.start_steps, session.n_steps // 2)
+        return starting.learn_first(hyper.start, n_steps, session, self)
+
+    def _horizon(self, session: Session) -> int:
+        return min(self.hyper.horizon, 16) if session.quick else self.hyper.horizon
+
+    def _segment_steps(self, session: Session) -> int:
+        return self._horizon(session) * self.hyper.n_envs * self.hyper.segment
+
+    def _build(self, venv: Any, session: Session, start: MlpPolicy | None) -> Any:
         from stable_baselines3 import PPO
         from torch import nn
 
         hyper = self.hyper
+        settings: dict[str, Any] = {
+            "learning_rate": hyper.rate, "n_steps": self._horizon(session), "batch_size": hyper.batch,
+            "n_epochs": hyper.epochs, "gamma": hyper.gamma, "gae_lambda": hyper.gae_lambda,
+            "clip_range": hyper.clip, "ent_coef": hyper.entropy, "target_kl": hyper.target_kl or None,
+            "seed": session.seed, "device": "cpu",
+        }  # fmt: skip
         sizes = list(hyper.hidden)
-        return PPO(
-            "MlpPolicy", venv, learning_rate=hyper.rate, n_steps=hyper.horizon,
-            batch_size=hyper.batch, n_epochs=hyper.epochs, gamma=hyper.gamma,
-            gae_lambda=hyper.gae_lambda, clip_range=hyper.clip, ent_coef=hyper.entropy,
-            target_kl=hyper.target_kl or None, seed=seed, device="cpu",
-            policy_kwargs={
-                "net_arch": {"pi": sizes, "vf": sizes}, "log_std_init": hyper.log_std,
-                "activation_fn": nn.ReLU if hyper.start else nn.Tanh,
-            },
-        )  # fmt: skip
+        net = {"net_arch": {"pi": sizes, "vf": sizes}, "log_std_init": hyper.log_std,
+               "activation_fn": nn.Tanh}  # fmt: skip
+        if start is None:
+            return PPO("MlpPolicy", venv, **settings, policy_kwargs=net)
+        from agents.finetune import FineTune
+
+        return FineTune("MlpPolicy", venv, **settings, policy_kwargs=net, warm_up=hyper.warm_up)
 
 
 class Sac(_Segments):
@@ -215,7 +264,7 @@ class Sac(_Segments):
     def _segment_steps(self, session: Session) -> int:
         return self.hyper.segment * self.hyper.n_envs
 
-    def _build(self, venv: Any, seed: int) -> Any:
+    def _build(self, venv: Any, session: Session, start: MlpPolicy | None) -> Any:
         from importlib import import_module
 
         from stable_baselines3 import HerReplayBuffer
@@ -230,7 +279,7 @@ class Sac(_Segments):
             "MultiInputPolicy" if hyper.her else "MlpPolicy", venv, learning_rate=hyper.rate,
             buffer_size=hyper.buffer, learning_starts=hyper.warm_up, batch_size=hyper.batch,
             tau=hyper.tau, gamma=hyper.gamma, train_freq=1, gradient_steps=hyper.updates,
-            seed=seed, device="cpu", policy_kwargs={"net_arch": list(hyper.hidden)},
+            seed=session.seed, device="cpu", policy_kwargs={"net_arch": list(hyper.hidden)},
             **(her if hyper.her else {}),
         )  # fmt: skip
 

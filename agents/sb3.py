@@ -11,12 +11,14 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecNormalize
 
 from agents.learner import Session
 from agents.networks import CLIP, MlpPolicy
-from agents.policy import Needs
+from agents.paced import PacedPolicy
+from agents.policy import Needs, Policy
 from agents.trees import put_together, take_apart
 
 _BUFFER_ROWS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts",
@@ -35,21 +37,42 @@ class _Count(BaseCallback):
         return True
 
 
+class _Fixed(RunningMeanStd):
+    """A normalisation that stays as it is."""
+
+    def update(self, arr: NDArray) -> None:
+        """Leave it."""
+
+
 class Model:
     """An algorithm of the library with its environments and its normalisation.
 
     Args:
-        build: Returns the algorithm on a `VecEnv` with a seed.
+        build: Returns the algorithm on a `VecEnv`.
         hyper: The hyper-parameters.
         session: What it learns with.
+        start: The cloned policy that is corrected, where there is one; its normalisation is kept.
     """
 
-    def __init__(self, build: Callable[[Any, int], Any], hyper: Any, session: Session) -> None:
+    def __init__(
+        self,
+        build: Callable[[Any, Session, MlpPolicy | None], Any],
+        hyper: Any,
+        session: Session,
+        start: MlpPolicy | None = None,
+    ) -> None:
         torch.set_num_threads(1)  # the other cores step environments
         self._session = session
         self._envs = session.make_vec(hyper.n_envs)
-        self.venv = VecNormalize(self._envs, norm_reward=False, clip_obs=CLIP, gamma=hyper.gamma)
-        self.algorithm = build(self.venv, session.seed)
+        acted = self._envs if start is None else _corrected(self._envs, start)
+        self.venv = VecNormalize(acted, norm_reward=False, clip_obs=CLIP, gamma=hyper.gamma)
+        self._start = start
+        if start is not None:
+            fixed = _Fixed(shape=start.mean.shape)
+            fixed.mean = start.mean.astype(np.float64)
+            fixed.var = start.scale.astype(np.float64) ** 2 - self.venv.epsilon
+            self.venv.obs_rms = fixed
+        self.algorithm = build(self.venv, session, start)
         self.on_policy = isinstance(self.algorithm, OnPolicyAlgorithm)
         self.venv.norm_reward = self.on_policy
         self._rate = hyper.rate
@@ -66,12 +89,15 @@ class Model:
         set_random_seed(seed)
         algorithm.action_space.seed(seed)
         self._envs.restart(seed)
-        self._cut_episodes()
         algorithm._last_obs = None
+        algorithm.ep_info_buffer = None  # figures are of this segment's episodes
         if self.on_policy:
-            left = max(0.0, 1 - session.n_done / session.n_steps)
+            # Steps that another agent took before do not count.
+            taken = algorithm.num_timesteps
+            left = max(0.0, 1 - taken / (taken + session.n_steps - session.n_done))
             algorithm.lr_schedule = lambda _: self._rate * left
         algorithm.learn(n_steps, _Count(session), log_interval=None, reset_num_timesteps=False)
+        self._cut_episodes()
         episodes = algorithm.ep_info_buffer or []
         metrics = {"reward": float(np.mean([e["r"] for e in episodes]))} if episodes else {}
         if algorithm.ep_success_buffer:
@@ -79,7 +105,7 @@ class Model:
         return metrics
 
     def _cut_episodes(self) -> None:
-        """Tell a replay buffer that the episodes under way go no further."""
+        """Tell a replay buffer that the episodes under way go no further, before it is kept."""
         buffer: Any = getattr(self.algorithm, "replay_buffer", None)
         if hasattr(buffer, "truncate_last_trajectory") and (buffer.full or buffer.pos > 0):
             with warnings.catch_warnings():
@@ -88,7 +114,7 @@ class Model:
 
     # --- Results ------------------------------------------------------------------------------
 
-    def policy(self, needs: Needs) -> MlpPolicy:
+    def policy(self, needs: Needs) -> Policy:
         """Return what acts, without the library."""
         net = self.algorithm.policy
         if self.on_policy:
@@ -104,7 +130,8 @@ class Model:
         ]
         tanh = any(isinstance(m, torch.nn.Tanh) for m in modules)
         mean, scale = self._normalisation()
-        return MlpPolicy(layers, mean, scale, "tanh" if tanh else "relu", head, needs)
+        learned = MlpPolicy(layers, mean, scale, "tanh" if tanh else "relu", head, needs)
+        return learned if self._start is None else PacedPolicy(self._start, learned, needs)
 
     def _normalisation(self) -> tuple[NDArray, NDArray]:
         rms: Any = self.venv.obs_rms
@@ -122,6 +149,7 @@ class Model:
             "num_timesteps": algorithm.num_timesteps,
             "n_updates": algorithm._n_updates,
             "parameters": algorithm.get_parameters(),
+            "variables": {name: getattr(algorithm, name) for name in self._variables()},
             "normalisation": {
                 name: {
                     "mean": np.asarray(r.mean),
@@ -131,6 +159,9 @@ class Model:
                 for name, r in self._statistics().items()
             },
         }
+        if self._start is not None:
+            settings, weights = self._start.state()
+            tree["start"] = {"settings": settings, "weights": weights}
         buffer = getattr(algorithm, "replay_buffer", None)
         if buffer is not None:
             size = buffer.buffer_size if buffer.full else buffer.pos
@@ -151,6 +182,9 @@ class Model:
             if isinstance(value, dict) and "param_groups" in value:
                 value.setdefault("state", {})
         algorithm.set_parameters(parameters, exact_match=True, device="cpu")
+        for name in self._variables():
+            # In place: the optimiser holds the tensor too.
+            getattr(algorithm, name).data.copy_(torch.from_numpy(tree["variables"][name]))
         for name, running in self._statistics().items():
             kept = tree["normalisation"][name]
             running.mean, running.var, running.count = kept["mean"], kept["var"], kept["count"]
@@ -163,6 +197,10 @@ class Model:
                 buffer._current_ep_start = np.full(buffer.n_envs, buffer.pos, np.int64)
         return int(tree["segment"])
 
+    def _variables(self) -> list[str]:
+        """Return the names of tensors that are learned outside of any module."""
+        return list(self.algorithm._get_torch_save_params()[1])
+
     def _statistics(self) -> dict[str, Any]:
         """Return the running means and variances by name."""
         rms: Any = self.venv.obs_rms
@@ -172,6 +210,18 @@ class Model:
     def close(self) -> None:
         """End the environments."""
         self.venv.close()
+
+
+def _corrected(envs: Any, start: MlpPolicy) -> Any:
+    from agents.finetune import Corrected
+
+    return Corrected(envs, start)
+
+
+def started_from(state: tuple[Mapping[str, Any], Mapping[str, NDArray]]) -> MlpPolicy:
+    """Return the policy from which the learning kept in `state` had started."""
+    kept = put_together(*state)["start"]
+    return MlpPolicy.from_state(kept["settings"], kept["weights"])
 
 
 def _rows(buffer: Any) -> dict[str, Any]:

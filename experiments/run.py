@@ -157,15 +157,17 @@ class MetricsLog:
 
     Args:
         path: The file.
-        resume_at: Keep the rows whose `env_steps` is at most this, drop those after it: they were
-            logged after the checkpoint from which the run goes on. None starts an empty log.
+        n_kept: Keep so many rows, drop those after them: they were logged after the checkpoint
+            from which the run goes on. Zero starts an empty log.
+
+    Attributes:
+        n_rows: Rows in the file.
     """
 
-    def __init__(self, path: str | os.PathLike[str], resume_at: int | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], n_kept: int = 0) -> None:
         self.path = Path(path)
-        kept = []
-        if resume_at is not None and self.path.exists():
-            kept = [row for row in self.read(self.path) if row.get("env_steps", 0) <= resume_at]
+        kept = self.read(self.path)[:n_kept] if n_kept and self.path.exists() else []
+        self.n_rows = len(kept)
         write_text_atomic(self.path, "".join(map(_json_line, kept)))
         self._file = self.path.open("a", encoding="utf-8")
 
@@ -176,6 +178,7 @@ class MetricsLog:
             raise ValueError(f"{timed[0]} is a wall time: metrics.jsonl holds none")
         self._file.write(_json_line(row))
         self._file.flush()
+        self.n_rows += 1
 
     def close(self) -> None:
         """Close the file; may be called again."""

@@ -18,7 +18,7 @@ from experiments.rollout import episode_seed
 from experiments.run import MetricsLog, RunDirectory
 
 # Checkpoints hold the data collected so far; writing them more often than this is a waste.
-_CHECKPOINT_S = 20.0
+CHECKPOINT_S = 20.0
 
 
 class _Counted:
@@ -44,6 +44,7 @@ class TrainSession:
         seed: The run's seed.
         n_steps: The budget of environment steps.
         quick: Whether a tiny budget is wanted.
+        checkpoint_s: Checkpoints closer together than this are left out.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class TrainSession:
         seed: int,
         n_steps: int,
         quick: bool,
+        checkpoint_s: float = CHECKPOINT_S,
     ) -> None:
         facts = workers.facts()
         self.seed, self.n_steps, self.quick = seed, n_steps, quick
@@ -66,12 +68,12 @@ class TrainSession:
         self._workers, self._directory = workers, directory
         self._progress, self._facts = progress, facts
         self._log: MetricsLog | None = None
+        self._n_rows, self._checkpoint_s = 0, checkpoint_s
         self._start_s = self._last_checkpoint_s = time.perf_counter()
         self._before_s = 0.0
 
     def __enter__(self) -> TrainSession:
-        going_on = self.restored is not None
-        self._log = MetricsLog(self._directory / "metrics.jsonl", self.n_done if going_on else None)
+        self._log = MetricsLog(self._directory / "metrics.jsonl", self._n_rows)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -86,7 +88,7 @@ class TrainSession:
     def restore(self) -> None:
         """Take over the state in the run's folder."""
         values, arrays = checkpoint.read(self._directory / "checkpoints", "last")
-        self.n_done = int(values["n_done"])
+        self.n_done, self._n_rows = int(values["n_done"]), int(values["n_rows"])
         self.best_score = float("-inf") if values["best_score"] is None else values["best_score"]
         self._before_s = float(values["learn_s"])
         self.restored = values["learner"], arrays
@@ -121,10 +123,13 @@ class TrainSession:
     def checkpoint(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> None:
         """Keep what is needed to go on from here, unless that was done a moment ago."""
         now = time.perf_counter()
-        if now - self._last_checkpoint_s < _CHECKPOINT_S and self.n_done < self.n_steps:
+        if self._log is None:
+            raise RuntimeError("a session is used within `with session:`")
+        if now - self._last_checkpoint_s < self._checkpoint_s and self.n_done < self.n_steps:
             return
         head = {
             "n_done": self.n_done,
+            "n_rows": self._log.n_rows,
             "best_score": self.best_score if isfinite(self.best_score) else None,
             "learn_s": self.learn_s,
             "learner": dict(values),

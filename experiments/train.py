@@ -39,6 +39,8 @@ class Config:
     """Take a tiny budget, to try the machinery."""
     out: Path | None = None
     """The run's directory; None for runs/<time>-train-<task>-<agent>."""
+    start: Path | None = None
+    """Go on with the network of the run in this directory, for agents that can (ppo)."""
     resume: Path | None = None
     """Go on with the run in this directory; its own settings hold."""
 

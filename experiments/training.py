@@ -90,7 +90,8 @@ def resume(config: Config, arguments: Sequence[str]) -> int:
 
 def _job(config: Config) -> _Job:
     with user_input(catalog.AgentError):
-        agent = catalog.create(config.agent, config.task, config.control)
+        hyper = {"start": str(config.start)} if config.start else {}
+        agent = catalog.create(config.agent, config.task, config.control, hyper)
     if isinstance(agent, Policy):
         raise UserError(
             f"agent {config.agent!r} does not learn: python -m experiments.evaluate "

@@ -75,7 +75,7 @@ def test_json_is_plain_and_undefined_is_null(tmp_path):
     assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o644
 
 
-def test_metrics_log_resumes_at_a_checkpoint(tmp_path):
+def test_metrics_log_goes_on_from_a_checkpoint(tmp_path):
     path = tmp_path / "metrics.jsonl"
     with MetricsLog(path) as log:
         for step in (0, 100, 200):
@@ -83,7 +83,7 @@ def test_metrics_log_resumes_at_a_checkpoint(tmp_path):
         whole = path.read_bytes()
         log.append(env_steps=300)
     path.write_bytes(path.read_bytes() + b'{"env_steps": 400, "lo')  # killed while writing
-    with MetricsLog(path, resume_at=200):
+    with MetricsLog(path, n_kept=3):
         assert path.read_bytes() == whole
     assert [row["env_steps"] for row in MetricsLog.read(path)] == [0, 100, 200]
     MetricsLog(path).close()

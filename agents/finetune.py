@@ -1,0 +1,106 @@
+"""PPO on top of a cloned policy: it learns corrections, the critic alone first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import VecEnvWrapper
+from torch.nn import functional
+
+from agents.networks import MlpPolicy
+from agents.paced import N_CORRECTIONS, corrected
+
+_MAX_NORM = 0.5
+
+
+class Corrected(VecEnvWrapper):
+    """Environments in which a cloned policy acts and actions correct it.
+
+    Args:
+        venv: The environments.
+        cloned: Who acts.
+    """
+
+    def __init__(self, venv: Any, cloned: MlpPolicy) -> None:
+        space = gymnasium.spaces.Box(-1.0, 1.0, (N_CORRECTIONS,), np.float32)
+        super().__init__(venv, action_space=space)
+        self._cloned = cloned
+
+    def reset(self) -> Any:
+        """Begin an episode everywhere."""
+        self._seen = self.venv.reset()
+        return self._seen
+
+    def step_async(self, actions: NDArray) -> None:
+        """Start a step with corrected actions."""
+        pairs = zip(self._seen, actions, strict=True)
+        self.venv.step_async(np.stack([corrected(self._cloned.output(o), a) for o, a in pairs]))
+
+    def step_wait(self) -> Any:
+        """Wait for the step that was started."""
+        result = self.venv.step_wait()
+        self._seen = result[0]
+        return result
+
+
+class FineTune(PPO):
+    """PPO whose actor begins at zero and rests while the critic is new.
+
+    In every update the actor stops at `target_kl` while the critic learns on.
+
+    Args:
+        arguments: Of the library's PPO.
+        warm_up: Updates in which only the critic learns.
+        keywords: Of the library's PPO.
+    """
+
+    def __init__(self, *arguments: Any, warm_up: int, **keywords: Any) -> None:
+        self._warm_up = warm_up
+        super().__init__(*arguments, **keywords)
+        policy: Any = self.policy
+        self._actor = [
+            *policy.mlp_extractor.policy_net.parameters(), *policy.action_net.parameters(), policy.log_std
+        ]  # fmt: skip
+        self._critic = [*policy.mlp_extractor.value_net.parameters(), *policy.value_net.parameters()]
+        with torch.no_grad():
+            policy.action_net.weight.zero_()
+            policy.action_net.bias.zero_()
+
+    def train(self) -> None:
+        """Learn from the steps that were collected."""
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self.policy.optimizer)
+        acting = self._n_updates >= self._warm_up
+        for _ in range(self.n_epochs):
+            for batch in self.rollout_buffer.get(self.batch_size):
+                acting = self._step(batch, acting)
+        self._n_updates += 1
+
+    def _step(self, batch: Any, acting: bool) -> bool:
+        """Take a gradient step; return whether the actor takes part in the next one of this update."""
+        policy = self.policy
+        values, log_prob, _ = policy.evaluate_actions(batch.observations, batch.actions)
+        loss = functional.mse_loss(batch.returns, values.flatten())
+        if acting:
+            log_ratio = log_prob - batch.old_log_prob
+            ratio = log_ratio.exp()
+            divergence = ((ratio - 1) - log_ratio).mean().item()
+            acting = self.target_kl is None or divergence <= 1.5 * self.target_kl
+        if acting:
+            loss = loss + self._surrogate(batch.advantages, ratio)
+        policy.optimizer.zero_grad(set_to_none=True)  # without gradients, Adam leaves the actor alone
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._critic, _MAX_NORM)
+        torch.nn.utils.clip_grad_norm_(self._actor, _MAX_NORM)
+        policy.optimizer.step()
+        return acting
+
+    def _surrogate(self, advantages: torch.Tensor, ratio: torch.Tensor) -> torch.Tensor:
+        clip = self.clip_range(self._current_progress_remaining)  # type: ignore[operator]
+        scaled = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+        return -torch.min(scaled * ratio, scaled * ratio.clamp(1 - clip, 1 + clip)).mean()

@@ -1,0 +1,63 @@
+"""A run that was stopped and goes on leaves the same bytes as one that was not."""
+
+import pytest
+
+from agents.imitation import Bc, Dagger, ImitationHyper
+from agents.policy import Policy
+from agents.rl import Ppo, PpoHyper, Sac, SacHyper, Tqc
+from tests.learning.local import Stopped, run
+
+SMALL = (16, 16)
+N_STEPS = {"bc": 600, "dagger": 600, "ppo": 640, "ppo with a start": 1000, "sac": 600, "tqc": 600}
+
+
+@pytest.fixture
+def make(tmp_path):
+    teacher, first = tmp_path / "teacher.yaml", tmp_path / "first.yaml"
+    teacher.write_text("class: tests.learning.standin:StandInExpert\n")
+    first.write_text(
+        f"class: agents.imitation:Dagger\nteacher: {teacher}\nhidden: [16, 16]\nvalidate_every: 1\n"
+    )
+    imitation = ImitationHyper(teacher=str(teacher), hidden=SMALL, validate_every=2)
+    ppo = {"n_envs": 4, "horizon": 16, "segment": 2, "batch": 64, "epochs": 2, "hidden": SMALL,
+           "validate_every": 2}  # fmt: skip
+    start = {"start": str(first), "start_steps": 500, "warm_up": 1, "target_kl": 0.02}
+    sac = SacHyper(n_envs=4, segment=50, warm_up=200, batch=32, updates=1, buffer=2000, hidden=SMALL)
+    agents = {
+        "bc": lambda: Bc(imitation),
+        "dagger": lambda: Dagger(imitation),
+        "ppo": lambda: Ppo(PpoHyper(**ppo)),
+        "ppo with a start": lambda: Ppo(PpoHyper(**ppo, **start)),
+        "sac": lambda: Sac(sac),
+        "tqc": lambda: Tqc(sac),
+    }
+    return lambda name: agents[name]()
+
+
+def left_by(folder):
+    policy = Policy.load(folder / "policy")
+    weights = {name: array.tobytes() for name, array in policy.state()[1].items()}
+    return (folder / "metrics.jsonl").read_text(), weights
+
+
+def compare(make, name, folder, stops):
+    n_reports = run(make(name), folder / "whole", N_STEPS[name])
+    assert n_reports >= 4
+    whole = left_by(folder / "whole")
+    for stop_at in stops(n_reports):
+        out = folder / f"stopped at {stop_at}"
+        with pytest.raises(Stopped):
+            run(make(name), out, N_STEPS[name], stop_at=stop_at)
+        run(make(name), out, N_STEPS[name], resume=True)
+        assert left_by(out) == whole, f"stopped at report {stop_at} of {n_reports}"
+
+
+@pytest.mark.parametrize("name", N_STEPS)
+def test_a_stopped_run_goes_on_to_the_same_bits(name, make, tmp_path):
+    compare(make, name, tmp_path, lambda n: (2, n - 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", N_STEPS)
+def test_it_may_be_stopped_anywhere(name, make, tmp_path):
+    compare(make, name, tmp_path, lambda n: range(1, n + 1))
