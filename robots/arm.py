@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cache
+from operator import le
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from robots import kinematics
 from robots.gripper import PALM_LEVER_M, GripperSpec
@@ -26,8 +32,7 @@ STALLED_M = 0.0004
 Flat = tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class HandState:
+class HandState(NamedTuple):
     """What the arm reads: joints (rad, rad/s, N m), TCP pose, finger opening and wrist load.
 
     `rotation` is row-major (9,), `position_m` (3,), both of the TCP in the world. `force_n` and
@@ -42,6 +47,13 @@ class HandState:
     opening_m: float
     force_n: Vec3
     torque_nm: Vec3
+
+
+@cache
+def _shares(substeps: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(substeps, 1) each: the share of the period that is over, and half its square."""
+    u = np.arange(1, substeps + 1)[:, None] / substeps
+    return u, u * u / 2
 
 
 class Arm:
@@ -142,29 +154,41 @@ class Arm:
         Returns False where a speed, joint or following-error limit shortened the move.
         """
         self._press()
-        period = substeps / self.world.engine.rate_hz
-        # Where the arm comes to rest if nothing more is asked of it.
-        rest = [p + d / 2 for p, d in zip(self._set_point, self._delta, strict=True)]
-        share = 1.0
-        for a, b, speed in zip(rest, q_target, self._speed, strict=True):
-            gap = abs(b - a)
-            if gap * share > speed * period:
-                share = speed * period / gap
-        wanted = list(q_target)
-        if share < 1.0:
-            wanted = [a + share * (b - a) for a, b in zip(rest, q_target, strict=True)]
-        end = [min(hi, max(lo, q)) for q, lo, hi in zip(wanted, self._lower, self._upper, strict=True)]
-        delta = [b - a for a, b in zip(rest, end, strict=True)]
+        end = q_target
+        # From where the arm comes to rest if nothing more is asked of it.
+        delta = [q - p - d / 2 for q, p, d in zip(end, self._set_point, self._delta, strict=True)]
+        if whole := self._allowed(end, delta, substeps):
+            self.q_command = list(end)
+        else:
+            self.q_command, delta = self._shortened(end, delta, substeps)
         rows = self._ramp(delta, substeps)
-        self.q_command, self._set_point, self._delta = end, rows[-1], delta
+        self._set_point, self._delta = rows[-1], delta
         self.world.drive(self.body, self._joints, rows, self._gains, self._efforts)
-        return share == 1.0 and end == wanted
+        return whole
+
+    def _allowed(self, end: Sequence[float], delta: Sequence[float], substeps: int) -> bool:
+        period = substeps / self.world.engine.rate_hz
+        slow = all(abs(d) <= speed * period for d, speed in zip(delta, self._speed, strict=True))
+        return slow and all(map(le, self._lower, end)) and all(map(le, end, self._upper))
+
+    def _shortened(
+        self, end: Sequence[float], delta: Sequence[float], substeps: int
+    ) -> tuple[list[float], list[float]]:
+        """The move as far as the slowest joint gets in the period, each joint within its limits."""
+        period = substeps / self.world.engine.rate_hz
+        rest = [q - d for q, d in zip(end, delta, strict=True)]
+        ratios = (speed * period / abs(d) for d, speed in zip(delta, self._speed, strict=True) if d)
+        share = min(1.0, *ratios)
+        wanted = [a + share * d for a, d in zip(rest, delta, strict=True)]
+        cut = [min(hi, max(lo, q)) for q, lo, hi in zip(wanted, self._lower, self._upper, strict=True)]
+        return cut, [q - a for q, a in zip(cut, rest, strict=True)]
 
     def _ramp(self, delta: list[float], substeps: int) -> list[list[float]]:
         """Set-points of one period, their speed going in a line from that of the last period to `delta`."""
-        joints = list(zip(self._set_point, self._delta, delta, strict=True))
-        shares = [(i / substeps, (i / substeps) ** 2 / 2) for i in range(1, substeps + 1)]
-        return [[p + a * u + (b - a) * h for p, a, b in joints] for u, h in shares]
+        u, h = _shares(substeps)
+        start, before = np.array((self._set_point, self._delta))
+        rows: list[list[float]] = (start + before * u + (np.array(delta) - before) * h).tolist()
+        return rows
 
     def hold_following(self, measured: Sequence[float]) -> bool:
         """Stops the set-point of a joint at the following-error limit; True where it had to."""
@@ -202,22 +226,12 @@ class Arm:
     def read(self) -> HandState:
         """Reads joints, TCP, wrist and fingers in one engine call, once a control period."""
         n = self.n
-        states = self.world.joint_states(self.body, self._read_joints)
-        q = tuple(s[0] for s in states[:n])
-        at, rotation = self.tcp(q)
-        force, torque = self._wrist(states[n][2], rotation)
-        opening = states[n + 1][0] + states[n + 2][0]
+        q, dq, loads, torques = zip(*self.world.joint_states(self.body, self._read_joints), strict=True)
+        at, rotation = self.tcp(q[:n])
+        force, torque = self._wrist(loads[n], rotation)
+        opening = q[n + 1] + q[n + 2]
         self.stalled, self._opening_m = abs(opening - self._opening_m) < STALLED_M, opening
-        return HandState(
-            q,
-            tuple(s[1] for s in states[:n]),
-            tuple(s[3] for s in states[:n]),
-            at,
-            rotation,
-            opening,
-            force,
-            torque,
-        )
+        return HandState(q[:n], dq[:n], torques[:n], at, rotation, opening, force, torque)
 
     def _wrist(self, load: Sequence[float], r: Flat) -> tuple[Vec3, Vec3]:
         """Load on the wrist about the flange, less the gripper's weight.

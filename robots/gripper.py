@@ -113,7 +113,6 @@ class GripperSpec:
             )
         return result
 
-
     def _rib(self, side: float, z_m: float) -> Shape:
         """One of a pad's two ribs, across the finger.
 

@@ -323,7 +323,7 @@ class World:
         )
 
     def hold(self, body: int, part: int, force_n: float) -> int:
-        """Holds a loose part to the base of a body as it lies now, up to a force; returns what to let go of."""
+        """Holds a loose part to the base of a body as it lies now, up to a force; `let_go` ends it."""
         (px, py, pz), quat = self.pose(part)
         (x, y, z), _ = self.pose(body)
         at = (px - x, py - y, pz - z)

@@ -237,7 +237,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
             "cost": float(now.collided) + (machine.refused if machine is not None else 0),
             "energy_j": now.energy_j,
             "time_s": now.time_s,
-            **task.metrics(cell, now),
+            **task.metrics(cell, now, achieved),
         }
         observation = self._observer.observe(cell, now, self.instruction, achieved, desired)
         return observation, reward, success, info

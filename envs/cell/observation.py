@@ -47,9 +47,12 @@ def _zoom_names(what: str) -> list[str]:
     return [f"{what}_d{k}_{scale * 1e3:.0f}mm" for scale in ZOOMS_M for k in "xyz"]
 
 
-def _zoom(*distances_m: float) -> list[float]:
-    """Each distance over each scale, cut off at +-1."""
-    return [min(1.0, max(-1.0, d / scale)) for scale in ZOOMS_M for d in distances_m]
+_NEAR, _CLOSE = (1.0 / scale for scale in ZOOMS_M)
+
+
+def _zoom(x_m: float, y_m: float, z_m: float) -> tuple[float, float, float, float, float, float]:
+    """Each distance over each scale; `StateObserver` cuts them off at +-1."""
+    return x_m * _NEAR, y_m * _NEAR, z_m * _NEAR, x_m * _CLOSE, y_m * _CLOSE, z_m * _CLOSE
 
 
 def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) -> list[float]:
@@ -135,7 +138,12 @@ class StateObserver:
 
     def __init__(self, task: Task, joints: int, *, flat: bool):
         self.task, self.flat = task, flat
-        n, g = len(state_names(type(task), joints)), len(task.tolerance)
+        names = state_names(type(task), joints)
+        n, g = len(names), len(task.tolerance)
+        self._sizes = (n, n + g, n + 2 * g)
+        limits = [1.0 if name.endswith("mm") else LIMIT for name in names] + [LIMIT] * 2 * g
+        self._high = np.array(limits, np.float32)
+        self._low = -self._high
         if flat:
             self.space: spaces.Space[Any] = _box((n + 2 * g,), -LIMIT, LIMIT)
         else:
@@ -152,13 +160,15 @@ class StateObserver:
         """The observation of this step."""
         values = state(self.task, cell, now, self._previous)
         self._previous = now.command_m
+        flat = np.array(values + achieved + desired, np.float32)
+        np.minimum(np.maximum(flat, self._low, out=flat), self._high, out=flat)
         if self.flat:
-            flat = np.array([*values, *achieved, *desired], np.float32)
-            return flat.clip(-LIMIT, LIMIT, out=flat)
-        arrays = (np.array(v, np.float32) for v in (values, achieved, desired))
+            return flat
+        a, b, _ = self._sizes
         return {
-            k: a.clip(-LIMIT, LIMIT, out=a)
-            for k, a in zip(("observation", "achieved_goal", "desired_goal"), arrays, strict=True)
+            "observation": flat[:a].copy(),
+            "achieved_goal": flat[a:b].copy(),
+            "desired_goal": flat[b:].copy(),
         }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -63,32 +63,32 @@ class PartType:
     tolerance_mm: float
     bore_mm: float = 0.0
 
-    @property
+    @cached_property
     def height_m(self) -> float:
         """Bottom to top."""
         return sum(s.height_mm for s in self.sections) * 1e-3
 
-    @property
+    @cached_property
     def grip_height_m(self) -> float:
         """Height above the bottom at which the fingers' middle takes it."""
         return self.height_m - GRIP_BELOW_TOP_M
 
-    @property
+    @cached_property
     def grip_across_m(self) -> float:
         """Size across between the fingers."""
         return self.sections[-1].across_mm * 1e-3
 
-    @property
+    @cached_property
     def chuck_across_m(self) -> float:
         """Size across between the jaws."""
         return self.sections[0].across_mm * 1e-3
 
-    @property
+    @cached_property
     def symmetry(self) -> int:
         """How many equal ways round it can be gripped; 0 for any angle."""
         return FORMS[self.sections[-1].form]
 
-    @property
+    @cached_property
     def mass_kg(self) -> float:
         """Nominal mass."""
         return self.density_kg_m3 * sum(s.area_m2 * s.height_mm * 1e-3 for s in self.sections)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -119,8 +119,7 @@ def draw_scene(
     )
 
 
-@dataclass(slots=True)
-class PartState:
+class PartState(NamedTuple):
     """A loose part now: middle, up direction, yaw, grip point and middle of the bottom (m, world)."""
 
     kind: PartType
@@ -240,6 +239,8 @@ class Cell:
                 colour=c.colour,
             )
         self._was_held = False
+        self._poses = [world.pose(body) for body in self.bodies]
+        self._parts = [PartState.of(kind, *at) for kind, at in zip(self.kinds, self._poses, strict=True)]
 
     def _scenery(self, table: Rgba) -> tuple[Shape, ...]:
         x, y, z = self.layout.tray_m
@@ -290,11 +291,9 @@ class Cell:
 
     def snapshot(self, command_m: Vec3, command_yaw_rad: float) -> Snapshot:
         """Reads everything, lets the machine sense and its PLC scan."""
-        world, arm = self.world, self.arm
+        arm = self.arm
         hand = arm.read()
-        parts = [
-            PartState.of(kind, *world.pose(body)) for kind, body in zip(self.kinds, self.bodies, strict=True)
-        ]
+        parts = self._part_states()
         power = sum(abs(t * v) for t, v in zip(hand.torque_joint_nm, hand.dq_rad_s, strict=True))
         self.energy_j += power * self.period_s
         # What a gripper's own sensors tell: told to close, stalled, and not at an end stop.
@@ -321,6 +320,16 @@ class Cell:
             power,
             self.energy_j,
         )
+
+    def _part_states(self) -> list[PartState]:
+        """The parts now; what has not moved since is not worked out again."""
+        pose = self.world.pose
+        for k, body in enumerate(self.bodies):
+            at = pose(body)
+            if at != self._poses[k]:
+                self._poses[k] = at
+                self._parts[k] = PartState.of(self.kinds[k], *at)
+        return self._parts.copy()
 
     def _holds(self, hand: HandState, part: PartState) -> bool:
         near = math.dist(hand.position_m, part.grip_m) < 0.015

@@ -38,7 +38,7 @@ class Task(ABC):
     parts: ClassVar[bool] = True
     machine: ClassVar[bool] = False
     chuckable: ClassVar[bool] = False
-    rate_hz: ClassVar[int] = 240
+    rate_hz: ClassVar[int] = 300
     max_steps: ClassVar[int] = 200
     weights: ClassVar[Mapping[str, float]] = {}
     tolerance: ClassVar[tuple[float, ...]] = ()
@@ -73,8 +73,8 @@ class Task(ABC):
     def plan(self, cell: Cell, now: Snapshot) -> list[KeyPose]:
         """Key poses that remain from the true state; never empty."""
 
-    def metrics(self, cell: Cell, now: Snapshot) -> dict[str, float]:
-        """Figures in engineering units that go into `info`."""
+    def metrics(self, cell: Cell, now: Snapshot, achieved: list[float]) -> dict[str, float]:
+        """Figures in engineering units that go into `info`; `achieved` is what `achieved()` gave."""
         return {}
 
 

@@ -83,10 +83,9 @@ class LoadChuck(Task):
             "clear": float(clamped and not machine.arm_inside),
         }
 
-    def metrics(self, cell: Cell, now: Snapshot) -> dict[str, float]:
+    def metrics(self, cell: Cell, now: Snapshot, achieved: list[float]) -> dict[str, float]:
         """Run-out and gap in m."""
-        run_out, gap = self.achieved(cell, now)[:2]
-        return {"run_out_m": run_out, "gap_m": gap}
+        return {"run_out_m": achieved[0], "gap_m": achieved[1]}
 
     # -- plan -------------------------------------------------------------------------------------
     def plan(self, cell: Cell, now: Snapshot) -> list[KeyPose]:

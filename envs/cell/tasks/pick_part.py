@@ -72,6 +72,6 @@ class PickPart(Task):
         to = (goal[0] + offset[0], goal[1] + offset[1], goal[2] + offset[2])
         return [KeyPose("lift", to, now.command_yaw_rad, True)]
 
-    def metrics(self, cell: Cell, now: Snapshot) -> dict[str, float]:
+    def metrics(self, cell: Cell, now: Snapshot, achieved: list[float]) -> dict[str, float]:
         """Distance of the part from the goal."""
         return {"distance_m": math.dist(now.parts[0].middle_m, cell.draw.goal_m)}

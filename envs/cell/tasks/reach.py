@@ -1,6 +1,6 @@
 """Reach: bring the tool centre point to a position.
 
-Randomised: goal in a box of 0.30 x 0.40 x 0.25 m in front of the robot (nominal: its
+Randomised: goal in a box of 0.26 x 0.40 x 0.25 m in front of the robot (nominal: its
 middle); the hand's start by
 `start_offset_mm` of the split (seen: +-40 mm along x, y, z).
 Success: TCP within 10 mm of the goal for 5 consecutive steps.
@@ -19,8 +19,8 @@ from envs.cell.scene import Cell, Snapshot
 from envs.cell.task import Task
 from robots.spec import Vec3
 
-GOAL_LOW_M: Vec3 = (0.18, -0.30, 0.12)
-GOAL_HIGH_M: Vec3 = (0.48, 0.10, 0.37)
+GOAL_LOW_M: Vec3 = (0.24, -0.30, 0.12)
+GOAL_HIGH_M: Vec3 = (0.50, 0.10, 0.37)
 REACHED_M = 0.010
 SCALE_M = 0.08
 
@@ -60,6 +60,6 @@ class Reach(Task):
         """One key pose, at the goal."""
         return [KeyPose("reach", cell.draw.goal_m, 0.0, False)]
 
-    def metrics(self, cell: Cell, now: Snapshot) -> dict[str, float]:
+    def metrics(self, cell: Cell, now: Snapshot, achieved: list[float]) -> dict[str, float]:
         """Distance to the goal."""
         return {"distance_m": math.dist(now.hand.position_m, cell.draw.goal_m)}
