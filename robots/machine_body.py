@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from robots.scene_types import Node, Surface
 from robots.spec import Link, Shape, Vec3
@@ -61,6 +62,7 @@ class MachineSpec:
         return self.clamp_force_n * self.clamp_friction
 
 
+@lru_cache(maxsize=16)
 def frame(spec: MachineSpec) -> tuple[Shape, ...]:
     """Column, bed and front of the machine; its windows collide but are not drawn (they are glass)."""
     (cx, cy, cz), fx = spec.chuck_m, spec.front_x_m

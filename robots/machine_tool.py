@@ -8,13 +8,13 @@ unsafe, whoever asks; `Plc` is the program that runs it, the same for every agen
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
 from robots.machine_body import DOOR_TRAVEL_M, MachineSpec, door, frame, jaws
 from robots.scene_types import Surface
-from robots.spec import Link
+from robots.spec import ZERO, Link, Vec3
 from robots.world import World
 
 REQUESTS = ("none", "clamp", "unclamp", "close door", "open door", "blow", "cycle start")
@@ -43,6 +43,7 @@ class MachineState:
     cycle_left_s: float
 
 
+DOOR_N, LATCH_N = 150.0, 3000.0
 SEAT_SENSOR_M = 0.0001
 PRESENT_SENSOR_M = 0.003
 _PRESENT_RADIUS_M = 0.012
@@ -52,11 +53,14 @@ _JAWS = (0, 1, 2)
 class MachineTool:
     """The hardware: valves, sensors and the interlocks that hold whatever anyone asks."""
 
-    def __init__(self, world: World, spec: MachineSpec, notice: Notice):
-        self.world, self.spec, self._notice = world, spec, notice
-        world.add_fixed("machine", frame(spec), Surface(spec.seat_friction))
-        self.chuck_body = world.add_articulated("chuck", Link(0.0), jaws(spec))
-        self.door_body = world.add_articulated("door", Link(0.0), [door(spec)])
+    def __init__(self, world: World, spec: MachineSpec, notice: Notice, offset_m: Vec3 = ZERO):
+        """Builds the machine, `offset_m` away from where its spec says that it stands."""
+        at = tuple(a + b for a, b in zip(spec.chuck_m, offset_m, strict=True))
+        self.world, self._notice = world, notice
+        self.spec = replace(spec, chuck_m=(at[0], at[1], at[2]))
+        world.add_fixed("machine", frame(spec), Surface(spec.seat_friction), xyz_m=offset_m)
+        self.chuck_body = world.add_articulated("chuck", Link(0.0), jaws(spec), xyz_m=offset_m)
+        self.door_body = world.add_articulated("door", Link(0.0), [door(spec)], xyz_m=offset_m)
         for other in (1, 2):
             world.gear(self.chuck_body, 0, other, -1.0, 20_000.0, erp=1.0)
         self._held: list[int] = []
@@ -103,10 +107,12 @@ class MachineTool:
         for part in world.parts_touched(self.chuck_body):
             self._held.append(world.hold(self.chuck_body, part, spec.holding_force_n))
 
-    def _drive_door(self) -> None:
+    def _drive_door(self, *, latched: bool = False) -> None:
+        self._latched = latched
         self.world.wake(self.door_body)
         target = DOOR_TRAVEL_M if self.door_target == "OPEN" else 0.0
-        self.world.servo(self.door_body, 0, target, 150.0, self.spec.door_speed_m_s, gain=0.1)
+        force = LATCH_N if latched else DOOR_N
+        self.world.servo(self.door_body, 0, target, force, self.spec.door_speed_m_s, gain=0.1)
 
     def set_clamp(self, clamp: Clamp) -> bool:
         """Opens or closes the chuck; refused while the spindle turns."""
@@ -200,7 +206,7 @@ class MachineTool:
 
         Args:
             seats: (gap to the seat, radial distance from the chuck axis) of every loose part's bottom, m.
-            arm_inside: whether any of the arm is behind the plane of the door.
+            arm_inside: whether any of the arm is, or would be, behind the plane of the door.
             period_s: time since the last reading.
         """
         states = self.world.joint_states(self.chuck_body, _JAWS)
@@ -208,7 +214,10 @@ class MachineTool:
         if self.clamp == Clamp.HARD and not self._locked and abs(self.travel_m - before) < 2e-5:
             self._lock_jaws()
         self.door_m = self.world.joint_states(self.door_body, (0,))[0][0]
-        self.arm_inside = arm_inside
+        if self.door == "CLOSED" and self.door_target == "CLOSED" and not self._latched:
+            self._drive_door(latched=True)
+        # The light curtain is behind the door: closed, it hides the hand in front.
+        self.arm_inside = arm_inside = arm_inside and self.door != "CLOSED"
         if arm_inside and self.door_target == "CLOSED" and self.door != "CLOSED":
             self._refuse("close door", "the arm came inside")
             self.request("open door")
@@ -218,10 +227,10 @@ class MachineTool:
                 self.part_present = True
                 self.seat_ok = gap <= SEAT_SENSOR_M
         self.blowing_s = max(0.0, self.blowing_s - period_s)
+        if self.execution == "ACTIVE" and self.door != "CLOSED":  # somebody forces it
+            self.raise_alarm("door")
+            self._execute("INTERRUPTED")
         if self.execution == "ACTIVE":
-            if arm_inside:  # cannot happen with the door shut; a broken door stops the spindle
-                self.raise_alarm("intrusion")
-                self._execute("INTERRUPTED")
             self.cycle_left_s = max(0.0, self.cycle_left_s - period_s)
             if self.cycle_left_s == 0.0:
                 self._execute("READY")

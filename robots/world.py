@@ -89,7 +89,7 @@ class _Slot:
 
 # pybullet 3.2.7 keeps a reference to every list, row and index that it reads, so that fresh ones would pile
 # up (0.5 MB a reset with a machine in sight). It is handed those of a few slots, the least used one refilled.
-_SLOTS = 40
+_SLOTS = 128
 _slots: dict[tuple[Shape, ...], _Slot] = {}
 _integers: list[int] = []
 
@@ -154,22 +154,18 @@ class World:
         bullet.setGravity(0.0, 0.0, -e.gravity_m_s2, physicsClientId=c)
         self._texture = bullet.loadTexture(str(self._palette), physicsClientId=c) if self.visuals else -1
 
-    def add_fixed(self, name: str, shapes: tuple[Shape, ...], surface: Surface | None = None) -> int:
-        """Adds immovable scenery made of `shapes` in world coordinates; returns the id of what is seen of it.
-
-        Each solid is a body of its own under that name: in one compound, whose bounds the arm never leaves,
-        every link would be tested against it at every step (34 us of 58).
-        """
+    def add_fixed(
+        self, name: str, shapes: tuple[Shape, ...], surface: Surface | None = None, *, xyz_m: Vec3 = ZERO
+    ) -> int:
+        """Adds immovable scenery made of `shapes`, in world axes about `xyz_m`; returns its id."""
         self._new_name(name)
-        bodies = [(-1, self._visual_of(shapes))]
-        bodies += [(self._collision_of((shape,)), -1) for shape in shapes if shape.collides]
-        for collision, visual in bodies:
-            body: int = bullet.createMultiBody(
-                0.0, collision, visual, useMaximalCoordinates=1, physicsClientId=self.client
-            )
-            self._register(name, body)
-            self._finish_link(body, -1, surface or Surface(), visual)
-        return self._ids[name]
+        collision, visual = self._shapes_of(Link(0.0, shapes=shapes))
+        body: int = bullet.createMultiBody(
+            0.0, collision, visual, xyz_m, useMaximalCoordinates=1, physicsClientId=self.client
+        )
+        self._register(name, body)
+        self._finish_link(body, -1, surface or Surface(), visual)
+        return body
 
     def add_part(
         self,
@@ -194,8 +190,7 @@ class World:
     def _register(self, name: str, body: int) -> None:
         if body < 0:
             raise RuntimeError(f"the engine refused body {name!r}")
-        self._ids.setdefault(name, body)
-        self._names[body] = name
+        self._ids[name], self._names[body] = body, name
 
     def let_sleep(self, body: int, *, asleep: bool = True) -> None:
         """Lets a body rest until something touches it; who tells its motors to move must wake it."""

@@ -191,7 +191,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         close = values[-1] < 0.0
         whole = cell.advance(control.target(values), close)
         now = cell.snapshot(control.position_m, control.yaw_rad)
-        if cell.arm.hold_following(now.hand.q_rad) or not whole or control.kind == "joint":
+        if cell.arm.guard(now.hand) or not whole or control.kind == "joint":
             control.sync()
             now.command_m, now.command_yaw_rad = control.position_m, control.yaw_rad
         self._now = now

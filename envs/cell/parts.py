@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -96,28 +96,43 @@ class PartType:
     def link(self, rgba: Rgba, oversize_m: float = 0.0, mass_ratio: float = 1.0) -> Link:
         """Shapes about the middle of the part's height, `oversize_m` added to every size across.
 
-        A hexagon is the union of three boxes, without the margin that the engine gives to hulls.
+        What is drawn has nominal sizes: a tolerance cannot be seen, and a mesh made once is used again.
         """
-        shapes: list[Shape] = []
-        z = -self.height_m / 2
-        for s in self.sections:
-            across, height = s.across_mm * 1e-3 + oversize_m, s.height_mm * 1e-3
-            at = (0.0, 0.0, z + height / 2)
-            if s.form == "cylinder":
-                shapes.append(Shape("cylinder", (across / 2, height), at, rgba=rgba))
-            elif s.form == "box":
-                shapes.append(Shape("box", (across, across, height), at, rgba=rgba))
-            else:
-                side = HEXAGON_FLAT * across / math.sqrt(3.0)
-                for k in range(3):
-                    turn = (0.0, 0.0, k * math.pi / 3)
-                    shapes.append(Shape("box", (across, side, height), at, turn, rgba))
-            z += height
-        if self.bore_mm:
-            dark = (0.13, 0.13, 0.13, 1.0)
-            bore = (self.bore_mm * 5e-4, 0.001)
-            shapes.append(Shape("cylinder", bore, (0.0, 0.0, z), rgba=dark, collides=False))
-        return Link(self.mass_kg * mass_ratio, shapes=tuple(shapes))
+        solid = _shapes(self.sections, oversize_m)
+        return Link(self.mass_kg * mass_ratio, shapes=(*solid, *_drawn(self.sections, self.bore_mm, rgba)))
+
+
+def _shapes(sections: tuple[Section, ...], oversize_m: float = 0.0) -> list[Shape]:
+    """What collides.
+
+    A hexagon is the union of three boxes, without the margin that the engine gives to hulls.
+    """
+    shapes: list[Shape] = []
+    z = -sum(s.height_mm for s in sections) * 5e-4
+    for s in sections:
+        across, height = s.across_mm * 1e-3 + oversize_m, s.height_mm * 1e-3
+        at = (0.0, 0.0, z + height / 2)
+        if s.form == "cylinder":
+            shapes.append(Shape("cylinder", (across / 2, height), at, visible=False))
+        elif s.form == "box":
+            shapes.append(Shape("box", (across, across, height), at, visible=False))
+        else:
+            size = (across, HEXAGON_FLAT * across / math.sqrt(3.0), height)
+            turns = ((0.0, 0.0, k * math.pi / 3) for k in range(3))
+            shapes += [Shape("box", size, at, turn, visible=False) for turn in turns]
+        z += height
+    return shapes
+
+
+@lru_cache(maxsize=512)
+def _drawn(sections: tuple[Section, ...], bore_mm: float, rgba: Rgba) -> tuple[Shape, ...]:
+    """What is seen."""
+    shapes = [replace(s, rgba=rgba, visible=True, collides=False) for s in _shapes(sections)]
+    if bore_mm:
+        z = sum(s.height_mm for s in sections) * 5e-4
+        dark = (0.13, 0.13, 0.13, 1.0)
+        shapes.append(Shape("cylinder", (bore_mm * 5e-4, 0.001), (0.0, 0.0, z), rgba=dark, collides=False))
+    return tuple(shapes)
 
 
 def _load(family: str, text: str) -> dict[str, PartType]:

@@ -209,11 +209,9 @@ class Cell:
         world.add_fixed("cell", self._scenery(TABLES[draw.table]), Surface(0.4))
         self.machine: MachineTool | None = None
         if self.machine_spec is not None:
-            offset = draw.chuck_offset_m
-            chuck = tuple(a + b for a, b in zip(self.machine_spec.chuck_m, offset, strict=True))
             jaws = draw.candidates[0].kind.chuck_across_m / 2 + 0.002 if draw.candidates else 0.022
-            spec = replace(self.machine_spec, chuck_m=(chuck[0], chuck[1], chuck[2]), jaw_radius_m=jaws)
-            self.machine = MachineTool(world, spec, self._notice)
+            spec = replace(self.machine_spec, jaw_radius_m=jaws)
+            self.machine = MachineTool(world, spec, self._notice, draw.chuck_offset_m)
             self.plc = Plc(self.machine)
         grip = replace(self.gripper, pad_friction=draw.finger_friction / PART_FRICTION)
         self.arm = Arm(world, self.arm_spec, grip, (0.0, 0.0, 0.0))

@@ -87,7 +87,7 @@ def test_speed_and_joint_limits_hold(world, robot):
         for a, b, joint in zip(before, arm.q_command, arm.spec.joints, strict=True):
             assert abs(b - a) <= joint.speed_rad_s * 0.05 + 1e-9
             assert joint.lower_rad <= b <= joint.upper_rad
-        arm.hold_following(arm.read().q_rad)
+        arm.guard(arm.read())
         torques = zip(arm.read().torque_joint_nm, arm.spec.joints, strict=True)
         assert all(abs(t) <= joint.torque_nm + 1e-6 for t, joint in torques)
 
@@ -198,7 +198,7 @@ def test_a_misplaced_part_jams_on_the_jaws(world):
     for k in range(40):
         height = max(z + 0.04, at[2] + 0.015 - 0.003 * k)
         arm.move(arm.solve((at[0], at[1], height), tool_down(0.0)), PERIOD)
-        arm.hold_following(arm.read().q_rad)
+        arm.guard(arm.read())
         worst = min((c.distance_m for c in world.contacts(part, machine.chuck_body)), default=0.0)
         assert worst > -0.001
     (px, py, pz), _ = world.pose(part)
