@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def demo(config: Config) -> None:
     """Show the episodes; say how each went, and where the clip lies."""
-    from envs.cell.scene import CAMERAS
+    from envs.cell.layout import CAMERAS
     from experiments import evaluation
     from experiments.executor import Workers
     from experiments.figures import check_clip

@@ -190,7 +190,7 @@ def _bits(observation: Any) -> bytes:
 
 def picture_figures(request: EnvRequest, n: int, seed: int) -> dict[str, dict[str, Any]]:
     """Return how long unshadowed pictures of the fullest cell take, in ms by camera and pixels."""
-    from envs.cell.scene import CAMERAS
+    from envs.cell.layout import CAMERAS
 
     env = request.make(render_mode="rgb_array")
     bare: Any = env.unwrapped

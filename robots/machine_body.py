@@ -80,54 +80,34 @@ def frame(spec: MachineSpec) -> tuple[Shape, ...]:
 
     deep, mid = back - fx, (back + fx) / 2
     side = y - OPENING_Y_M
+    # Near the cameras first: the renderer shades every pixel that is nearer than what it drew before.
     parts = [
-        box((deep, 2 * y, 0.05), (mid, 0, 0.025), _CAST),
-        box((0.04, 2 * y, top), (back, 0, top / 2), _SKIN),
-        box((0.20, 0.22, 0.14), (back - 0.12, 0, 0.62), _CAST, solid=False),
-        box((0.06, 0.06, 0.16), (back - 0.14, 0, 0.50), _STEEL, solid=False),
         box((0.02, 2 * y, 0.07), (fx, 0, top - 0.035), _TRIM),
         box((0.02, 2 * y, 0.06), (fx, 0, 0.03), _TRIM),
-        box((deep, 0.02, 0.05), (mid, y, top - 0.025), _TRIM, solid=False),
-        box((deep, 0.02, 0.05), (mid, -y, top - 0.025), _TRIM, solid=False),
-        box((deep, 0.02, 0.08), (mid, y, 0.09), _SKIN, solid=False),
-        box((deep, 0.02, 0.08), (mid, -y, 0.09), _SKIN, solid=False),
     ]
-    for s in (1, -1):
+    for s in (-1, 1):
+        pane = (0.02, side, top - 0.13), (fx, s * (OPENING_Y_M + side / 2), (top - 0.01) / 2)
+        jamb = (0.015, 0.02, top - 0.13), (fx, s * (OPENING_Y_M + 0.01), (top - 0.01) / 2)
         parts += [
-            box(
-                (0.02, side, top - 0.13),
-                (fx, s * (OPENING_Y_M + side / 2), (top - 0.01) / 2),
-                _SKIN,
-                glass=True,
-            ),
-            box((deep, 0.02, top), (mid, s * y, top / 2), _SKIN, glass=True),
             box((0.03, 0.03, top), (fx, s * (y - 0.01), top / 2), _SKIN, solid=False),
+            box(*jamb, _TRIM, solid=False),
+            box((deep, 0.02, 0.08), (mid, s * y, 0.09), _SKIN, solid=False),
+            box((deep, 0.02, 0.05), (mid, s * y, top - 0.025), _TRIM, solid=False),
             box((0.03, 0.03, top), (back - 0.03, s * (y - 0.01), top / 2), _SKIN, solid=False),
-            box(
-                (0.015, 0.02, top - 0.13),
-                (fx, s * (OPENING_Y_M + 0.01), (top - 0.01) / 2),
-                _TRIM,
-                solid=False,
-            ),
+            box(*pane, _SKIN, glass=True),
+            box((deep, 0.02, top), (mid, s * y, top / 2), _SKIN, glass=True),
         ]
     # The seat is a flat plate: the part's bottom bears on it, as on a chuck's stop pads.
+    stand, seat = (0.105, cz - 0.075), (0.18, 0.18, cz - 0.06)
     parts += [
-        Shape(
-            "cylinder",
-            (0.105, cz - 0.075),
-            (cx, cy, 0.05 + (cz - 0.075) / 2),
-            rgba=_DARK,
-            collides=False,
-        ),
-        Shape("cylinder", (0.090, 0.030), (cx, cy, cz - 0.0160), rgba=_STEEL, collides=False),
-        Shape(
-            "box",
-            (0.18, 0.18, cz - 0.06),
-            (cx, cy, cz - (cz - 0.06) / 2),
-            rgba=_STEEL,
-            visible=False,
-        ),
         Shape("cylinder", (0.018, 0.0015), (cx, cy, cz - 0.00075), rgba=_DARK, collides=False),
+        Shape("cylinder", (0.090, 0.030), (cx, cy, cz - 0.0160), rgba=_STEEL, collides=False),
+        Shape("cylinder", stand, (cx, cy, 0.05 + (cz - 0.075) / 2), rgba=_DARK, collides=False),
+        Shape("box", seat, (cx, cy, cz - (cz - 0.06) / 2), rgba=_STEEL, visible=False),
+        box((0.06, 0.06, 0.16), (back - 0.14, 0, 0.50), _STEEL, solid=False),
+        box((0.20, 0.22, 0.14), (back - 0.12, 0, 0.62), _CAST, solid=False),
+        box((deep, 2 * y, 0.05), (mid, 0, 0.025), _CAST),
+        box((0.04, 2 * y, top), (back, 0, top / 2), _SKIN),
     ]
     return tuple(parts)
 

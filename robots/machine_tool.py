@@ -31,7 +31,7 @@ class Clamp(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class MachineState:
-    """What the machine's sensors say, as the robot controller reads it."""
+    """What the machine's sensors say, as the robot controller reads it; `clamp` as `MachineTool.grip`."""
 
     execution: str
     door: str
@@ -48,6 +48,8 @@ SEAT_SENSOR_M = 0.0001
 PRESENT_SENSOR_M = 0.003
 _PRESENT_RADIUS_M = 0.012
 _JAWS = (0, 1, 2)
+# Jaws that move less than this in a control period stand still.
+JAWS_STILL_M = 2e-5
 
 
 class MachineTool:
@@ -58,12 +60,13 @@ class MachineTool:
         at = tuple(a + b for a, b in zip(spec.chuck_m, offset_m, strict=True))
         self.world, self._notice = world, notice
         self.spec = replace(spec, chuck_m=(at[0], at[1], at[2]))
-        world.add_fixed("machine", frame(spec), Surface(spec.seat_friction), xyz_m=offset_m)
         self.chuck_body = world.add_articulated("chuck", Link(0.0), jaws(spec), xyz_m=offset_m)
         self.door_body = world.add_articulated("door", Link(0.0), [door(spec)], xyz_m=offset_m)
+        world.add_fixed("machine", frame(spec), Surface(spec.seat_friction), xyz_m=offset_m)
         for other in (1, 2):
             world.gear(self.chuck_body, 0, other, -1.0, 20_000.0, erp=1.0)
         self._held: list[int] = []
+        self.jaws_still = self._stood = False
         self.clamp = Clamp.OPEN
         self.door_target = "OPEN"
         self.execution = "READY"
@@ -86,7 +89,7 @@ class MachineTool:
         spec = self.spec
         while self._held:
             self.world.let_go(self._held.pop())
-        self._locked = False
+        self._locked = self._stood = False
         force = spec.soft_force_n if self.clamp == Clamp.SOFT else spec.settle_force_n
         target = 0.0 if self.clamp == Clamp.OPEN else spec.jaw_stroke_m
         # What the soft clamp has centred is settled slowly: the engine's contacts give way with speed.
@@ -163,7 +166,7 @@ class MachineTool:
     def _start_blocked(self) -> str:
         checks = (
             (self.execution == "ACTIVE", "the cycle is running"),
-            (self.clamp != Clamp.HARD, "the chuck is not clamped"),
+            (self.grip != Clamp.HARD, "the chuck is not clamped"),
             (not self.part_present, "no part is present"),
             (not self.seat_ok, "the part is not seated"),
             (self.door != "CLOSED", "the door is not closed"),
@@ -195,9 +198,16 @@ class MachineTool:
         return "CLOSED" if self.door_m < 0.005 else "UNLATCHED"
 
     @property
+    def grip(self) -> Clamp:
+        """What the pressure switches tell: SOFT once the jaws have met something, HARD with a part held."""
+        if self.clamp == Clamp.HARD and self._held:
+            return Clamp.HARD
+        return Clamp.SOFT if self._stood or self.clamp == Clamp.HARD else Clamp.OPEN
+
+    @property
     def chuck(self) -> str:
         """MTConnect chuck state."""
-        if self.clamp == Clamp.HARD:
+        if self.grip == Clamp.HARD:
             return "CLOSED"
         return "OPEN" if self.clamp == Clamp.OPEN and self.travel_m < 0.0005 else "UNLATCHED"
 
@@ -211,7 +221,9 @@ class MachineTool:
         """
         states = self.world.joint_states(self.chuck_body, _JAWS)
         before, self.travel_m = self.travel_m, (states[0][0] + states[1][0] + states[2][0]) / 3.0
-        if self.clamp == Clamp.HARD and not self._locked and abs(self.travel_m - before) < 2e-5:
+        self.jaws_still = abs(self.travel_m - before) < JAWS_STILL_M
+        self._stood = self._stood or (self.jaws_still and self.clamp != Clamp.OPEN)
+        if self.clamp == Clamp.HARD and not self._locked and self.jaws_still:
             self._lock_jaws()
         self.door_m = self.world.joint_states(self.door_body, (0,))[0][0]
         if self.door == "CLOSED" and self.door_target == "CLOSED" and not self._latched:
@@ -241,7 +253,7 @@ class MachineTool:
             self.execution,
             self.door,
             self.chuck,
-            self.clamp,
+            self.grip,
             self.part_present,
             self.seat_ok,
             self.alarm,
@@ -253,13 +265,13 @@ class Plc:
     """The machine's loading program.
 
     - part present and arm still for `STILL_S`: close the chuck gently;
-    - gripper open: clamp hard;
-    - clamped but not seated for `SEAT_S`: alarm, open again, and wait until the part has been lifted out;
+    - gripper open and jaws at rest, so that the part is centred: clamp hard;
+    - not clamped and seated within `SEAT_S`: alarm, open again, wait until the part has been lifted out;
     - clamped, seated and arm clear: close the door; door closed: start the cycle, once for each part.
     """
 
     STILL_S = 0.15
-    SEAT_S = 0.30
+    SEAT_S = 0.50
 
     def __init__(self, machine: MachineTool):
         self.machine = machine
@@ -284,10 +296,10 @@ class Plc:
             if self._still_s >= self.STILL_S and not self._lift_out and m.arm_inside:
                 m.set_clamp(Clamp.SOFT)
         elif m.clamp == Clamp.SOFT:
-            if gripper_open:
+            if gripper_open and m.jaws_still:
                 self._unseated_s = 0.0
                 m.set_clamp(Clamp.HARD)
-        elif not m.seat_ok:
+        elif not (m.seat_ok and m.grip == Clamp.HARD):
             self._unseated_s += period_s
             if self._unseated_s >= self.SEAT_S:
                 self._lift_out = True

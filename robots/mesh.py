@@ -11,8 +11,9 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any
 
 from robots.spec import Rgba, Shape, Vec3
 
@@ -109,7 +110,7 @@ def _box(mesh: Mesh, shape: Shape) -> None:
 def _revolve(mesh: Mesh, shape: Shape, profile: list[tuple[float, float]]) -> None:
     """Turns a (radius, z) polyline about local z; flat rings where the radius alone changes."""
     largest = max(r for r, _ in profile)
-    sides = 10 if largest < 0.03 else 14 if largest < 0.08 else 20
+    sides = 8 if largest < 0.03 else 12 if largest < 0.08 else 18
     angles = [2 * math.pi * i / sides for i in range(sides)]
     for (r0, z0), (r1, z1) in pairwise(profile):
         slope = math.hypot(r1 - r0, z1 - z0)
@@ -129,7 +130,7 @@ def _profile(shape: Shape) -> list[tuple[float, float]]:
     half = shape.size_m[1] / 2 if len(shape.size_m) > 1 else 0.0
     if shape.kind == "cylinder":
         return [(0.0, -half), (radius, -half), (radius, half), (0.0, half)]
-    arc = [math.radians(a) for a in (0, 30, 60, 90)]
+    arc = [math.radians(a) for a in (0, 45, 90)]
     cap = [(radius * math.sin(a), radius * math.cos(a)) for a in arc]
     cap[0] = (0.0, radius)
     lower = [(r, -half - z) for r, z in cap]
@@ -146,3 +147,43 @@ def merge(shapes: tuple[Shape, ...]) -> Mesh | None:
             else:
                 _revolve(mesh, shape, _profile(shape))
     return mesh if mesh.indices else None
+
+
+class _Slot:
+    """The lists that describe one mesh to the engine; filled anew for another mesh, never replaced."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[float]] = []
+        self.lists: tuple[list[Any], ...] = ([], [], [], [])
+
+    def fill(self, merged: Mesh) -> None:
+        """Takes the numbers of a mesh."""
+        rows, n = self.rows, len(merged.vertices)
+        rows.extend([] for _ in range(3 * n - len(rows)))
+        _integers.extend(range(len(_integers), n))
+        for row, values in zip(rows, chain(merged.vertices, merged.normals, merged.uvs), strict=False):
+            row[:] = values
+        for k in range(3):
+            self.lists[k][:] = rows[k * n : (k + 1) * n]
+        self.lists[3][:] = [_integers[i] for i in merged.indices]
+
+
+# pybullet 3.2.7 keeps a reference to every list, row and index that it reads, so that fresh ones would pile
+# up (0.5 MB a reset with a machine in sight). It is handed those of a few slots, the least used one refilled.
+_SLOTS = 128
+_slots: dict[tuple[Shape, ...], _Slot] = {}
+_integers: list[int] = []
+
+
+def mesh_arguments(shapes: tuple[Shape, ...]) -> dict[str, Any] | None:
+    """What `createVisualShape` takes for all visible `shapes` of a link; None if none is visible."""
+    slot = _slots.pop(shapes, None)
+    if slot is None:
+        merged = merge(shapes)
+        if merged is None:
+            return None
+        slot = _Slot() if len(_slots) < _SLOTS else _slots.pop(next(iter(_slots)))
+        slot.fill(merged)
+    _slots[shapes] = slot
+    arguments = dict(zip(("vertices", "normals", "uvs", "indices"), slot.lists, strict=True))
+    return {**arguments, "rgbaColor": (1.0, 1.0, 1.0, 1.0)}

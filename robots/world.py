@@ -11,13 +11,10 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from robots import mesh
+from robots.renderer import Renderer
 from robots.scene_types import (
     IDENTITY,
     CameraSpec,
@@ -68,45 +65,6 @@ _JOINTS = {
 }
 
 
-class _Slot:
-    """The lists that describe one mesh to the engine; filled anew for another mesh, never replaced."""
-
-    def __init__(self) -> None:
-        self.rows: list[list[float]] = []
-        self.lists: tuple[list[Any], ...] = ([], [], [], [])
-
-    def fill(self, merged: mesh.Mesh) -> None:
-        """Takes the numbers of a mesh."""
-        rows, n = self.rows, len(merged.vertices)
-        rows.extend([] for _ in range(3 * n - len(rows)))
-        _integers.extend(range(len(_integers), n))
-        for row, values in zip(rows, chain(merged.vertices, merged.normals, merged.uvs), strict=False):
-            row[:] = values
-        for k in range(3):
-            self.lists[k][:] = rows[k * n : (k + 1) * n]
-        self.lists[3][:] = [_integers[i] for i in merged.indices]
-
-
-# pybullet 3.2.7 keeps a reference to every list, row and index that it reads, so that fresh ones would pile
-# up (0.5 MB a reset with a machine in sight). It is handed those of a few slots, the least used one refilled.
-_SLOTS = 128
-_slots: dict[tuple[Shape, ...], _Slot] = {}
-_integers: list[int] = []
-
-
-def _mesh_arguments(shapes: tuple[Shape, ...]) -> dict[str, Any] | None:
-    slot = _slots.pop(shapes, None)
-    if slot is None:
-        merged = mesh.merge(shapes)
-        if merged is None:
-            return None
-        slot = _Slot() if len(_slots) < _SLOTS else _slots.pop(next(iter(_slots)))
-        slot.fill(merged)
-    _slots[shapes] = slot
-    arguments = dict(zip(("vertices", "normals", "uvs", "indices"), slot.lists, strict=True))
-    return {**arguments, "rgbaColor": (1.0, 1.0, 1.0, 1.0)}
-
-
 class World:
     """One engine client. `rebuild` empties it; the same calls after it give the same bits."""
 
@@ -128,6 +86,8 @@ class World:
         self._ids: dict[str, int] = {}
         self._names: dict[int, str] = {}
         self._loose: set[str] = set()
+        self._window = window
+        self._renderer = Renderer(bullet, self.client, layered=not window)
         self.rebuild()
 
     # -- building ---------------------------------------------------------------------------------
@@ -136,6 +96,7 @@ class World:
         self._ids.clear()
         self._names.clear()
         self._loose.clear()
+        self._renderer.clear()
         e, c = self.engine, self.client
         bullet.resetSimulation(physicsClientId=c)
         bullet.setPhysicsEngineParameter(
@@ -164,7 +125,7 @@ class World:
             0.0, collision, visual, xyz_m, useMaximalCoordinates=1, physicsClientId=self.client
         )
         self._register(name, body)
-        self._finish_link(body, -1, surface or Surface(), visual)
+        self._finish_link(body, -1, surface or Surface(), visual, fixed=True)
         return body
 
     def add_part(
@@ -280,12 +241,14 @@ class World:
         return collision
 
     def _visual_of(self, shapes: tuple[Shape, ...]) -> int:
-        if not self.visuals or not (arguments := _mesh_arguments(shapes)):
+        if not self.visuals or not (arguments := mesh.mesh_arguments(shapes)):
             return -1
         visual: int = bullet.createVisualShape(bullet.GEOM_MESH, **arguments, physicsClientId=self.client)
         return visual
 
-    def _finish_link(self, body: int, index: int, surface: Surface, visual: int) -> None:
+    def _finish_link(
+        self, body: int, index: int, surface: Surface, visual: int, *, fixed: bool = False
+    ) -> None:
         bullet.changeDynamics(
             body,
             index,
@@ -299,6 +262,7 @@ class World:
         )
         if visual >= 0:
             bullet.changeVisualShape(body, index, textureUniqueId=self._texture, physicsClientId=self.client)
+            self._renderer.add(body, index, fixed=fixed)
 
     def gear(self, body: int, first: int, second: int, ratio: float, force: float, erp: float = 0.8) -> None:
         """Couples two joints of a body so that q_first + ratio * q_second stays as it is now."""
@@ -495,28 +459,12 @@ class World:
         """
         if not self.visuals:
             raise RuntimeError("this World was opened without visuals: open it with visuals=True")
-        view = bullet.computeViewMatrix(spec.eye_m, spec.target_m, spec.up)
-        lens = bullet.computeProjectionMatrixFOV(spec.fov_deg, width / height, spec.near_m, spec.far_m)
-        _, _, rgba, depth, mask = bullet.getCameraImage(
-            width,
-            height,
-            view,
-            lens,
-            lightDirection=light,
-            lightAmbientCoeff=0.55,
-            lightDiffuseCoeff=0.5,
-            lightSpecularCoeff=0.05,
-            shadow=int(shadow),
-            renderer=bullet.ER_TINY_RENDERER,
-            physicsClientId=self.client,
-        )
-        near, far = spec.near_m, spec.far_m
-        z = np.asarray(depth, np.float32).reshape(height, width)
-        return Picture(
-            np.asarray(rgba, np.uint8).reshape(height, width, 4)[:, :, :3].copy(),
-            (far * near / (far - (far - near) * z)).astype(np.float32),
-            np.asarray(mask, np.int32).reshape(height, width).copy(),
-        )
+        return self._renderer.picture(spec, width, height, light, shadow=shadow)
+
+    def look_from(self, spec: CameraSpec) -> None:
+        """Puts the window's view where a camera is; without a window nothing happens."""
+        if self._window:
+            self._renderer.look_from(spec)
 
     @property
     def closed(self) -> bool:

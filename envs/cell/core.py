@@ -18,11 +18,13 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from envs.cell.control import CONTROLS, HandControl, action_size
+from envs.cell.draw import Draw, draw_scene
+from envs.cell.layout import CAMERAS
 from envs.cell.observation import OBSERVATIONS, ImageObserver, StateObserver
 from envs.cell.parts import families
 from envs.cell.plan import KeyPose, Stride
 from envs.cell.rewards import weighted
-from envs.cell.scene import CAMERAS, Cell, Draw, Snapshot, draw_scene
+from envs.cell.scene import Cell, Snapshot
 from envs.cell.task import Task
 from envs.cell.variation import split
 from robots.catalog import ARMS, arm_spec
@@ -127,6 +129,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         joints = len(spec.joints)
         engine = EngineSpec(rate_hz=task.rate_hz, contact_erp=0.8)
         self.world = World(engine, visuals=config.pictures, window=config.render_mode == "human")
+        self.world.look_from(CAMERAS["cell"])
         machine = MACHINES[config.machine] if task.machine else None
         self.cell = Cell(self.world, spec, config.gripper, machine)
         self._control = HandControl(config.control, self.stride)

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from envs.cell.language import TOKENS, VOCABULARY, encode
-from envs.cell.scene import CAMERAS, Cell, Snapshot
+from envs.cell.layout import CAMERAS
+from envs.cell.scene import Cell, Snapshot
 from envs.cell.task import Task
 
 OBSERVATIONS = ("state", "flat", "rgb", "rgbd")
@@ -119,7 +120,7 @@ def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) ->
             *_zoom(cell.layout.door_x_m - cx, axis[1] - cy, cell.layout.travel_z_m - cz),
             axis[0],
             axis[1],
-            machine.clamp * 0.5,
+            machine.grip * 0.5,
             machine.travel_m * 100,
             float(machine.part_present),
             float(machine.seat_ok),

@@ -1,4 +1,4 @@
-"""The cell: what stands where, what an episode draws, and its parts in the World."""
+"""The cell: built in a World for what an episode draws, advanced by control periods, read."""
 
 from __future__ import annotations
 
@@ -7,116 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from envs.cell.parts import COLOURS, PartType, families
-from envs.cell.variation import Split
+from envs.cell.draw import Draw
+from envs.cell.layout import CAMERAS, Layout, scenery
+from envs.cell.parts import COLOURS, PartType
 from envs.ledger import Ledger
 from robots.arm import Arm, HandState
 from robots.gripper import GripperSpec
 from robots.machine_body import MachineSpec
 from robots.machine_tool import Clamp, MachineState, MachineTool, Plc
 from robots.scene_types import CameraSpec, Quat, Surface
-from robots.spec import ArmSpec, Rgba, Shape, Vec3
+from robots.spec import ArmSpec, Vec3
 from robots.world import World
 
-TABLES: dict[str, Rgba] = {
-    "grey": (0.73, 0.75, 0.73, 1.0),
-    "green": (0.47, 0.60, 0.47, 1.0),
-    "wood": (0.80, 0.67, 0.47, 1.0),
-}
-_TRAY: Rgba = (0.20, 0.27, 0.40, 1.0)
-_FLOOR: Rgba = (0.53, 0.55, 0.57, 1.0)
 # The part's own friction; the finger's is chosen so that the product is the drawn combined value.
 PART_FRICTION = 0.5
 STILL_RAD_S = 0.05
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where things stand, world coordinates; the arm's base is the origin, the table's top z = 0."""
-
-    tray_m: Vec3 = (0.185, -0.355, 0.03)
-    slot_pitch_m: float = 0.13
-    start_m: Vec3 = (0.21, -0.20, 0.26)
-    travel_z_m: float = 0.27
-    door_x_m: float = 0.245
-
-    @property
-    def slots_m(self) -> tuple[Vec3, ...]:
-        """Middle of each slot, on the tray's surface; slot 1 is nearest to the machine."""
-        x, y, z = self.tray_m
-        h = self.slot_pitch_m / 2
-        return ((x + h, y + h, z), (x - h, y + h, z), (x + h, y - h, z), (x - h, y - h, z))
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A part as it lies in the tray at the start."""
-
-    kind: PartType
-    colour: str
-    slot: int
-    at_m: Vec3
-    yaw_rad: float
-    oversize_m: float
-    mass_ratio: float
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Everything that one episode draws; the named part is the first candidate."""
-
-    candidates: tuple[Candidate, ...]
-    chuck_offset_m: Vec3
-    start_m: Vec3
-    finger_friction: float
-    light_rad: float
-    camera_offset_m: tuple[Vec3, ...]
-    wording: str
-    table: str
-    goal_m: Vec3 = (0.0, 0.0, 0.0)
-
-
-def draw_scene(
-    rng: np.random.Generator, split: Split, layout: Layout, *, parts: bool, chuckable: bool
-) -> Draw:
-    """Draws an episode: two to four candidates of different colour in different slots."""
-    candidates: list[Candidate] = []
-    if parts:
-        named = [f for f in split.choices["families"] if families()[f]["medium"].chuckable or not chuckable]
-        slots = rng.permutation(len(layout.slots_m))
-        colours = rng.permutation(list(split.choices["colours"])).tolist()
-        for k in range(int(rng.integers(2, 5))):
-            options = named if k == 0 else split.choices["families"]
-            family = options[int(rng.integers(len(options)))]
-            kind = families()[family][split.choose(rng, "sizes")]
-            at = layout.slots_m[int(slots[k])]
-            dx, dy = split.draw(rng, "part_position_mm", 2)
-            candidates.append(
-                Candidate(
-                    kind,
-                    colours[k],
-                    int(slots[k]) + 1,
-                    (at[0] + dx * 1e-3, at[1] + dy * 1e-3, at[2]),
-                    math.radians(split.draw(rng, "part_yaw_deg")[0]),
-                    split.draw(rng, "part_size_mm")[0] * 1e-3,
-                    split.draw(rng, "part_mass_ratio")[0],
-                )
-            )
-    ox, oy = split.draw(rng, "fixture_offset_mm", 2)
-    start = [a + d * 1e-3 for a, d in zip(layout.start_m, split.draw(rng, "start_offset_mm", 3), strict=True)]
-    cameras = [split.draw(rng, "camera_offset_mm", 3) for _ in range(4)]
-    return Draw(
-        tuple(candidates),
-        (ox * 1e-3, oy * 1e-3, 0.0),
-        (start[0], start[1], start[2]),
-        split.draw(rng, "finger_friction")[0],
-        math.radians(split.draw(rng, "light_deg")[0]),
-        tuple((c[0] * 1e-3, c[1] * 1e-3, c[2] * 1e-3) for c in cameras),
-        split.choose(rng, "wording"),
-        split.choose(rng, "table"),
-    )
 
 
 class PartState(NamedTuple):
@@ -198,7 +103,7 @@ class Cell:
 
     # -- building ---------------------------------------------------------------------------------
     def build(self, draw: Draw) -> None:
-        """Builds the episode's scene from nothing.
+        """Builds the episode's scene from nothing, near things first: the renderer draws in that order.
 
         Raises:
             Unreachable: if the arm cannot reach the start pose.
@@ -206,17 +111,26 @@ class Cell:
         world, self.draw = self.world, draw
         world.rebuild()
         self.ledger, self.time_s, self.energy_j = Ledger(), 0.0, 0.0
-        world.add_fixed("cell", self._scenery(TABLES[draw.table]), Surface(0.4))
+        self._build_arm(draw)
+        self._build_parts(draw)
         self.machine: MachineTool | None = None
         if self.machine_spec is not None:
             jaws = draw.candidates[0].kind.chuck_across_m / 2 + 0.002 if draw.candidates else 0.022
             spec = replace(self.machine_spec, jaw_radius_m=jaws)
             self.machine = MachineTool(world, spec, self._notice, draw.chuck_offset_m)
             self.plc = Plc(self.machine)
+        world.add_fixed("cell", scenery(self.layout, draw.table), Surface(0.4))
+        self._was_held = False
+        self._poses = [world.pose(body) for body in self.bodies]
+        self._parts = [PartState.of(kind, *at) for kind, at in zip(self.kinds, self._poses, strict=True)]
+
+    def _build_arm(self, draw: Draw) -> None:
         grip = replace(self.gripper, pad_friction=draw.finger_friction / PART_FRICTION)
-        self.arm = Arm(world, self.arm_spec, grip, (0.0, 0.0, 0.0))
+        self.arm = Arm(self.world, self.arm_spec, grip, (0.0, 0.0, 0.0))
         down = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, -1.0)
         self.arm.place(self.arm.solve(draw.start_m, down))
+
+    def _build_parts(self, draw: Draw) -> None:
         self.bodies: list[int] = []
         self.kinds: list[PartType] = []
         for k, c in enumerate(draw.candidates):
@@ -226,7 +140,7 @@ class Cell:
             quat = (0.0, 0.0, math.sin(half), math.cos(half))
             # Spinning friction stands for the width of a pad's or jaw's contact patch.
             surface = Surface(PART_FRICTION, 0.005)
-            self.bodies.append(world.add_part(f"part_{k}", link, at, quat, surface))
+            self.bodies.append(self.world.add_part(f"part_{k}", link, at, quat, surface))
             self.kinds.append(c.kind)
             self.ledger.append(
                 0.0,
@@ -236,33 +150,6 @@ class Cell:
                 size=c.kind.size,
                 colour=c.colour,
             )
-        self._was_held = False
-        self._poses = [world.pose(body) for body in self.bodies]
-        self._parts = [PartState.of(kind, *at) for kind, at in zip(self.kinds, self._poses, strict=True)]
-
-    def _scenery(self, table: Rgba) -> tuple[Shape, ...]:
-        x, y, z = self.layout.tray_m
-        side, wall = self.layout.slot_pitch_m * 2 + 0.05, 0.008
-        tray = [Shape("box", (side, side, z), (x, y, z / 2), rgba=_TRAY)]
-        for sx, sy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-            size = (wall if sx else side, wall if sy else side, 0.010)
-            at = (x + sx * (side - wall) / 2, y + sy * (side - wall) / 2, z + 0.005)
-            tray.append(Shape("box", size, at, rgba=_TRAY, collides=False))
-        for slot_x, slot_y, _ in self.layout.slots_m:
-            tray.append(
-                Shape(
-                    "box",
-                    (0.09, 0.09, 0.001),
-                    (slot_x, slot_y, z + 0.0003),
-                    rgba=(0.27, 0.33, 0.47, 1.0),
-                    collides=False,
-                )
-            )
-        return (
-            Shape("box", (1.30, 1.30, 0.04), (0.30, -0.02, -0.02), rgba=table),
-            Shape("box", (4.0, 4.0, 0.10), (0.30, 0.0, -0.55), rgba=_FLOOR),
-            *tray,
-        )
 
     def _notice(self, what: str, name: str, data: dict[str, Any]) -> None:
         """Writes down what the machine says."""
@@ -382,12 +269,4 @@ class Cell:
 
     def seated(self) -> bool:
         """Whether the chuck holds hard."""
-        return self.machine is not None and self.machine.clamp == Clamp.HARD
-
-
-CAMERAS: dict[str, CameraSpec] = {
-    "cell": CameraSpec("cell", (-0.42, -0.98, 0.86), (0.32, -0.10, 0.16), fov_deg=44.0),
-    "tray": CameraSpec("tray", (0.185, -0.355, 0.80), (0.185, -0.3549, 0.0), (1.0, 0.0, 0.0), fov_deg=32.0),
-    "chuck": CameraSpec("chuck", (0.36, -0.20, 0.55), (0.50, 0.0, 0.17), fov_deg=36.0),
-    "front": CameraSpec("front", (-0.55, 0.15, 0.75), (0.45, -0.05, 0.20), fov_deg=40.0),
-}
+        return self.machine is not None and self.machine.grip == Clamp.HARD

@@ -10,9 +10,10 @@ from typing import ClassVar
 import numpy as np
 
 from envs.cell import plan
+from envs.cell.draw import Draw
 from envs.cell.language import instruction
 from envs.cell.plan import KeyPose
-from envs.cell.scene import Cell, Draw, Snapshot
+from envs.cell.scene import Cell, Snapshot
 from robots.spec import Vec3
 
 # Lateral error up to which the hand goes straight down to a part, and at which it closes.

@@ -93,7 +93,7 @@ def test_speed_and_joint_limits_hold(world, robot):
 
 
 def test_wrist_sensor_reads_the_weight_and_the_grip_is_in_range(world):
-    arm, hand, part = lifted(world, 0.5, 0.3)
+    arm, _, part = lifted(world, 0.5, 0.3)
     go(arm, (0.3, -0.3, 0.14), 4, close=True)
     hands = [go(arm, (0.3, -0.3, 0.14), 1, close=True) for _ in range(20)]
     force, torque = (np.mean([getattr(h, k) for h in hands], axis=0) for k in ("force_n", "torque_nm"))

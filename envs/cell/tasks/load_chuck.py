@@ -51,7 +51,7 @@ class LoadChuck(Task):
         machine = cell.machine
         assert machine is not None
         part, axis = now.parts[0], machine.spec.chuck_m
-        clamped = machine.clamp == Clamp.HARD and machine.part_present
+        clamped = machine.grip == Clamp.HARD and machine.part_present
         released = not now.closed and now.hand.opening_m > part.kind.grip_across_m + 0.004
         return [
             part.run_out_m(axis),
@@ -71,7 +71,7 @@ class LoadChuck(Task):
         assert machine is not None
         part, axis = now.parts[0], machine.spec.chuck_m
         far = math.dist(part.bottom_m, axis)
-        clamped = machine.clamp == Clamp.HARD and machine.part_present
+        clamped = machine.grip == Clamp.HARD and machine.part_present
         placed = machine.part_present or now.held
         seat = part.run_out_m(axis) < 0.003 and part.seat_gap_m(axis[2]) < 0.001
         return {
@@ -79,13 +79,15 @@ class LoadChuck(Task):
             "grasp": float(placed),
             "carry": rewards.closeness(far, 0.15) if placed else 0.0,
             "seat": float(seat),
-            "clamp": 1.0 if clamped else 0.5 if machine.clamp == Clamp.SOFT and seat else 0.0,
+            "clamp": 1.0 if clamped else 0.5 if machine.grip == Clamp.SOFT and seat else 0.0,
             "clear": float(clamped and not machine.arm_inside),
         }
 
     def metrics(self, cell: Cell, now: Snapshot, achieved: list[float]) -> dict[str, float]:
-        """Run-out and gap in m."""
-        return {"run_out_m": achieved[0], "gap_m": achieved[1]}
+        """Run-out and gap in m, not finite until the part is clamped and let go and the arm is clear."""
+        run_out, gap, *conditions = achieved
+        done = all(conditions)
+        return {"run_out_m": run_out if done else math.inf, "gap_m": gap if done else math.inf}
 
     # -- plan -------------------------------------------------------------------------------------
     def plan(self, cell: Cell, now: Snapshot) -> list[KeyPose]:
@@ -96,7 +98,7 @@ class LoadChuck(Task):
         radius = math.hypot(part.bottom_m[0] - axis[0], part.bottom_m[1] - axis[1])
         gap = part.bottom_m[2] - axis[2]
         in_chuck = radius < 0.003 and gap < SEATED_M and not cell.plc.wants_removal
-        if now.held and not (in_chuck and machine.clamp != Clamp.OPEN):
+        if now.held and not (in_chuck and machine.grip != Clamp.OPEN):
             return self._carry(cell, now)
         if in_chuck and machine.clamp != Clamp.OPEN:
             return self._leave(cell, now)

@@ -1,0 +1,82 @@
+"""What an episode draws: parts, offsets, light, wording."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from envs.cell.layout import Layout
+from envs.cell.parts import PartType, families
+from envs.cell.variation import Split
+from robots.spec import Vec3
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A part as it lies in the tray at the start."""
+
+    kind: PartType
+    colour: str
+    slot: int
+    at_m: Vec3
+    yaw_rad: float
+    oversize_m: float
+    mass_ratio: float
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Everything that one episode draws; the named part is the first candidate."""
+
+    candidates: tuple[Candidate, ...]
+    chuck_offset_m: Vec3
+    start_m: Vec3
+    finger_friction: float
+    light_rad: float
+    camera_offset_m: tuple[Vec3, ...]
+    wording: str
+    table: str
+    goal_m: Vec3 = (0.0, 0.0, 0.0)
+
+
+def draw_scene(
+    rng: np.random.Generator, split: Split, layout: Layout, *, parts: bool, chuckable: bool
+) -> Draw:
+    """Draws an episode: two to four candidates of different colour in different slots."""
+    candidates: list[Candidate] = []
+    if parts:
+        named = [f for f in split.choices["families"] if families()[f]["medium"].chuckable or not chuckable]
+        slots = rng.permutation(len(layout.slots_m))
+        colours = rng.permutation(list(split.choices["colours"])).tolist()
+        for k in range(int(rng.integers(2, 5))):
+            options = named if k == 0 else split.choices["families"]
+            family = options[int(rng.integers(len(options)))]
+            kind = families()[family][split.choose(rng, "sizes")]
+            at = layout.slots_m[int(slots[k])]
+            dx, dy = split.draw(rng, "part_position_mm", 2)
+            candidates.append(
+                Candidate(
+                    kind,
+                    colours[k],
+                    int(slots[k]) + 1,
+                    (at[0] + dx * 1e-3, at[1] + dy * 1e-3, at[2]),
+                    math.radians(split.draw(rng, "part_yaw_deg")[0]),
+                    split.draw(rng, "part_size_mm")[0] * 1e-3,
+                    split.draw(rng, "part_mass_ratio")[0],
+                )
+            )
+    ox, oy = split.draw(rng, "fixture_offset_mm", 2)
+    start = [a + d * 1e-3 for a, d in zip(layout.start_m, split.draw(rng, "start_offset_mm", 3), strict=True)]
+    cameras = [split.draw(rng, "camera_offset_mm", 3) for _ in range(4)]
+    return Draw(
+        tuple(candidates),
+        (ox * 1e-3, oy * 1e-3, 0.0),
+        (start[0], start[1], start[2]),
+        split.draw(rng, "finger_friction")[0],
+        math.radians(split.draw(rng, "light_deg")[0]),
+        tuple((c[0] * 1e-3, c[1] * 1e-3, c[2] * 1e-3) for c in cameras),
+        split.choose(rng, "wording"),
+        split.choose(rng, "table"),
+    )
