@@ -84,7 +84,7 @@ class FineTune(PPO):
     def _step(self, batch: Any, acting: bool) -> bool:
         """Take a gradient step; return whether the actor takes part in the next one of this update."""
         policy = self.policy
-        values, log_prob, _ = policy.evaluate_actions(batch.observations, batch.actions)
+        values, log_prob, entropy = policy.evaluate_actions(batch.observations, batch.actions)
         loss = functional.mse_loss(batch.returns, values.flatten())
         if acting:
             log_ratio = log_prob - batch.old_log_prob
@@ -92,7 +92,7 @@ class FineTune(PPO):
             divergence = ((ratio - 1) - log_ratio).mean().item()
             acting = self.target_kl is None or divergence <= 1.5 * self.target_kl
         if acting:
-            loss = loss + self._surrogate(batch.advantages, ratio)
+            loss = loss + self._surrogate(batch.advantages, ratio) - self.ent_coef * entropy.mean()
         policy.optimizer.zero_grad(set_to_none=True)  # without gradients, Adam leaves the actor alone
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._critic, _MAX_NORM)

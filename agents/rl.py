@@ -78,12 +78,13 @@ class PpoHyper:
         for name in ("rate", "clip"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0")
-        for name in ("warm_up", "target_kl", "start_steps", "entropy"):
+        for name in ("warm_up", "target_kl", "entropy"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is 0 or more")
-        if self.start and not 1 <= self.start_steps < self.n_steps:
+        least = 1 if self.start and not starting.is_path(self.start) else 0
+        if not least <= self.start_steps < self.n_steps:
             raise ValueError(
-                f"start_steps is {self.start_steps}: allowed is 1 to below n_steps where there is a start"
+                f"start_steps is {self.start_steps}: allowed is {least} to below n_steps ({self.n_steps})"
             )
 
 

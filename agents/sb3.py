@@ -15,6 +15,7 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecNormalize
 
+from agents.finetune import Corrected
 from agents.learner import Session
 from agents.networks import CLIP, MlpPolicy
 from agents.paced import PacedPolicy
@@ -64,7 +65,7 @@ class Model:
         torch.set_num_threads(1)  # the other cores step environments
         self._session = session
         self._envs = session.make_vec(hyper.n_envs)
-        acted = self._envs if start is None else _corrected(self._envs, start)
+        acted = self._envs if start is None else Corrected(self._envs, start)
         self.venv = VecNormalize(acted, norm_reward=False, clip_obs=CLIP, gamma=hyper.gamma)
         self._start = start
         if start is not None:
@@ -210,12 +211,6 @@ class Model:
     def close(self) -> None:
         """End the environments."""
         self.venv.close()
-
-
-def _corrected(envs: Any, start: MlpPolicy) -> Any:
-    from agents.finetune import Corrected
-
-    return Corrected(envs, start)
 
 
 def started_from(state: tuple[Mapping[str, Any], Mapping[str, NDArray]]) -> MlpPolicy:

@@ -8,7 +8,7 @@ from agents.rl import Ppo, PpoHyper, Sac, SacHyper, Tqc
 from tests.learning.local import Stopped, run
 
 SMALL = (16, 16)
-N_STEPS = {"bc": 600, "dagger": 600, "ppo": 640, "ppo with a start": 1000, "sac": 600, "tqc": 600}
+N_STEPS = {"bc": 600, "dagger": 600, "ppo": 640, "ppo with a start": 1000, "sac": 400, "tqc": 400}
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def make(tmp_path):
     ppo = {"n_envs": 4, "horizon": 16, "segment": 2, "batch": 64, "epochs": 2, "hidden": SMALL,
            "validate_every": 2}  # fmt: skip
     start = {"start": str(first), "start_steps": 500, "warm_up": 1, "target_kl": 0.02}
-    sac = SacHyper(n_envs=4, segment=50, warm_up=200, batch=32, updates=1, buffer=2000, hidden=SMALL)
+    sac = SacHyper(n_envs=4, segment=25, warm_up=200, batch=32, updates=1, buffer=2000, hidden=SMALL)
     agents = {
         "bc": lambda: Bc(imitation),
         "dagger": lambda: Dagger(imitation),
