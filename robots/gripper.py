@@ -108,7 +108,7 @@ class GripperSpec:
                     finger,
                     axis=(0.0, side, 0.0),
                     upper=self.stroke_m,
-                    surface=Surface(self.pad_friction, spinning_friction_m=0.005),
+                    surface=Surface(self.pad_friction, spinning_friction_m=0.005, anchored=True),
                 )
             )
         return result

@@ -256,6 +256,7 @@ class World:
             spinningFriction=surface.spinning_friction_m,
             rollingFriction=surface.rolling_friction_m,
             restitution=surface.restitution,
+            frictionAnchor=int(surface.anchored),
             linearDamping=0.0,
             angularDamping=0.0,
             physicsClientId=self.client,
