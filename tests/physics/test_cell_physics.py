@@ -115,6 +115,26 @@ def test_grasps_hold_by_friction_alone(world, friction, held):
     assert (hand.opening_m > 0.03) == held or not held
 
 
+def test_a_part_does_not_creep_in_the_hand_on_an_arc(world):
+    arm, _, part = lifted(world, 0.4, 0.25)
+
+    def offset_m():
+        (x, y, _), _ = world.pose(part)
+        at, _ = arm.tcp(arm.read().q_rad)
+        return x - at[0], y - at[1]
+
+    before = offset_m()
+    for k in range(1, 16):  # 0.6 m/s round the base, a quarter turn
+        angle = -math.pi / 4 + 0.07 * k
+        at = (0.424 * math.cos(angle), 0.424 * math.sin(angle), 0.14)
+        arm.move(arm.solve(at, tool_down(0.0)), PERIOD)
+        arm.read()
+    for _ in range(3):
+        arm.move(arm.q_command, PERIOD)
+        after = offset_m()
+    assert math.dist(before, after) < 3e-4
+
+
 def test_parts_sleep_until_touched(world):
     world.rebuild()
     world.add_fixed("table", TABLE)
