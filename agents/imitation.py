@@ -66,7 +66,11 @@ class Dagger(Learner):
         """Return the budget of environment steps."""
         return self.hyper.n_steps
 
-    def teacher(self, session: Session) -> Policy:
+    def check(self) -> None:
+        """Raise an error if there is no such teacher."""
+        self.teacher()
+
+    def teacher(self) -> Policy:
         """Return the agent that is imitated."""
         agent = catalog.create(self.hyper.teacher, control=self.needs.control)
         if not isinstance(agent, Policy) or not isinstance(agent, Privileged):
@@ -91,7 +95,7 @@ class Dagger(Learner):
         n_updates = 20 if session.quick else hyper.round_updates
         n_validate = 8 if session.quick else hyper.validate_episodes
         cloner = Cloner(hyper, session.seed)
-        teacher = self.teacher(session)
+        teacher = self.teacher()
         number = 0
         if session.restored is not None:
             values, arrays = session.restored

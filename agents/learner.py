@@ -137,6 +137,9 @@ class Learner(ABC):
     needs: Needs = Needs()
     task: str = ""
 
+    def check(self) -> None:  # noqa: B027 (most need nothing)
+        """Raise `agents.catalog.AgentError` if it cannot learn as asked, before anything is written."""
+
     @abstractmethod
     def default_steps(self) -> int:
         """Return the budget of environment steps, unless the user names one."""

@@ -205,6 +205,11 @@ class Ppo(_Segments):
     def __init__(self, hyper: PpoHyper = PpoHyper()) -> None:
         self.hyper = hyper
 
+    def check(self) -> None:
+        """Raise an error if what it starts from cannot learn."""
+        if self.hyper.start and not starting.is_path(self.hyper.start):
+            starting.first_learner(self.hyper.start, self)
+
     def default_steps(self) -> int:
         """Return the budget of environment steps; an earlier run has spent that of the start."""
         hyper = self.hyper

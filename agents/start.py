@@ -41,9 +41,7 @@ def learn_first(name: str, n_steps: int, session: Session, learner: Learner) -> 
         session: Of the run.
         learner: Who goes on from there.
     """
-    agent = catalog.create(name, learner.task, learner.needs.control)
-    if not isinstance(agent, Learner):
-        raise catalog.AgentError(f"start {name!r} does not learn: allowed are agents that do, such as dagger")
+    agent = first_learner(name, learner)
     first = _FirstSession(session, n_steps, learner.needs)
     agent.learn(first)
     if first.best is None:
@@ -51,6 +49,15 @@ def learn_first(name: str, n_steps: int, session: Session, learner: Learner) -> 
             f"start {name!r} offered no policy in {n_steps} steps: allow start_steps more"
         )
     return checked(first.best, name, session, learner.needs)
+
+
+def first_learner(name: str, learner: Learner) -> Learner:
+    """Return the agent that learns before another one."""
+    agent = catalog.create(name, learner.task, learner.needs.control)
+    if not isinstance(agent, Learner):
+        raise catalog.AgentError(f"start {name!r} does not learn: allowed are agents that do, such as dagger")
+    agent.check()
+    return agent
 
 
 def load(path: str, session: Session, needs: Needs) -> MlpPolicy:

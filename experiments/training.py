@@ -97,6 +97,8 @@ def _job(config: Config) -> _Job:
             f"agent {config.agent!r} does not learn: python -m experiments.evaluate "
             f"{config.agent} --task {config.task}"
         )
+    with user_input(catalog.AgentError):
+        agent.check()
     if config.quick:
         config = replace(
             config,

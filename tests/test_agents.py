@@ -10,6 +10,7 @@ import envs
 from agents import catalog
 from agents.learner import Learner
 from agents.policy import Policy, Privileged, Teachable
+from experiments.errors import UserError
 from experiments.evaluate import main as evaluate
 from experiments.train import main as train
 
@@ -87,3 +88,10 @@ def test_a_quick_training_run_leaves_what_it_promises(tmp_path, capsys):
     assert evaluate([str(out), "--episodes", "4", "--workers", "1"]) == 0
     assert json.loads((out / "evaluation.json").read_text())["n_episodes"] == 4
     capsys.readouterr()
+
+
+@pytest.mark.parametrize("agent", ["dagger", "ppo"])
+def test_what_cannot_be_learned_is_refused_before_anything_is_written(tmp_path, agent):
+    with pytest.raises(UserError, match="control 'joint'"):
+        train(["--agent", agent, "--control", "joint", "--out", str(tmp_path / "run")])
+    assert not (tmp_path / "run").exists()
