@@ -92,6 +92,22 @@ def test_speed_and_joint_limits_hold(world, robot):
         assert all(abs(t) <= joint.torque_nm + 1e-6 for t, joint in torques)
 
 
+def test_the_speed_of_set_points_does_not_jump(world):
+    arm = cell(world)
+    arm.place(arm.solve((0.3, -0.3, 0.3), tool_down(0.0)))
+    points, drive = [arm.tcp(arm.q_command)[0]], world.drive
+    world.drive = lambda body, joints, rows, *rest: points.extend(arm.tcp(r)[0] for r in rows)
+    for step_m in (0.03, 0.03, 0.03, 0.0, 0.0, -0.03, 0.0, 0.0):
+        x, y, z = arm.tcp(arm.q_command)[0]
+        arm.move(arm.solve((x, y + step_m, z), tool_down(0.0)), PERIOD)
+    world.drive = drive
+    speed_m_s = np.diff(np.array(points), axis=0) * HZ
+    # Full speed, 0.6 m/s, is reached within one control period, and again left.
+    assert np.abs(np.diff(speed_m_s, axis=0)).max() < 1.1 * 0.6 / PERIOD
+    assert np.linalg.norm(speed_m_s, axis=1).max() > 0.55
+    assert np.abs(speed_m_s[-PERIOD:]).max() < 1e-6
+
+
 def test_wrist_sensor_reads_the_weight_and_the_grip_is_in_range(world):
     arm, _, part = lifted(world, 0.5, 0.3)
     go(arm, (0.3, -0.3, 0.14), 4, close=True)
