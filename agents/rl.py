@@ -8,6 +8,7 @@ takes the same steps as one that was never stopped. What comes out is a NumPy po
 from __future__ import annotations
 
 import dataclasses
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,11 +179,13 @@ class _Segments(Learner):
         """Return whose network is gone on with, where there is one."""
         return None
 
+    @abstractmethod
     def _segment_steps(self, session: Session) -> int:
-        raise NotImplementedError
+        """Return the environment steps of a segment."""
 
+    @abstractmethod
     def _build(self, venv: Any, session: Session, start: MlpPolicy | None) -> Any:
-        raise NotImplementedError
+        """Return the library's algorithm on a `VecEnv`."""
 
 
 def _settle(session: Session, pending: tuple[Policy, Pending] | None) -> dict[str, float]:

@@ -297,10 +297,6 @@ class World:
         """Ends a `hold`."""
         bullet.removeConstraint(held, physicsClientId=self.client)
 
-    def ignore(self, a: int, link_a: int, b: int, link_b: int) -> None:
-        """Leaves out contacts between two links; resting fixed bodies would cost time at every step."""
-        bullet.setCollisionFilterPair(a, b, link_a, link_b, 0, physicsClientId=self.client)
-
     def watch_force(self, body: int, joint: int) -> None:
         """Makes `joint` report its reaction force and torque."""
         bullet.enableJointForceTorqueSensor(body, joint, 1, physicsClientId=self.client)
