@@ -62,7 +62,9 @@ class MachineTool:
         self.spec = replace(spec, chuck_m=(at[0], at[1], at[2]))
         self.chuck_body = world.add_articulated("chuck", Link(0.0), jaws(spec), xyz_m=offset_m)
         self.door_body = world.add_articulated("door", Link(0.0), [door(spec)], xyz_m=offset_m)
-        world.add_fixed("machine", frame(spec), Surface(spec.seat_friction), xyz_m=offset_m)
+        body = world.add_fixed("machine", frame(spec), Surface(spec.seat_friction), xyz_m=offset_m)
+        for moving in (self.chuck_body, self.door_body):
+            world.ignore(moving, body)
         for other in (1, 2):
             world.gear(self.chuck_body, 0, other, -1.0, 20_000.0, erp=1.0)
         self._held: list[int] = []

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain, pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from robots.spec import Rgba, Shape, Vec3
@@ -171,6 +173,10 @@ class _Slot:
 # pybullet 3.2.7 keeps a reference to every list, row and index that it reads, so that fresh ones would pile
 # up (0.5 MB a reset with a machine in sight). It is handed those of a few slots, the least used one refilled.
 _SLOTS = 128
+# A triangle too small to be seen.
+SPECK: Mapping[str, Any] = MappingProxyType(
+    {"vertices": [[0.0, 0.0, 0.0], [1e-6, 0.0, 0.0], [0.0, 1e-6, 0.0]], "indices": [0, 1, 2]}
+)
 _slots: dict[tuple[Shape, ...], _Slot] = {}
 _integers: list[int] = []
 

@@ -25,7 +25,7 @@ class EngineSpec:
     contact_erp: float = 0.2
     joint_erp: float = 0.2
     friction_erp: float = 0.2
-    residual_threshold: float = 1e-7
+    residual_threshold: float = 1e-5
     linear_slop_m: float = 1e-5
 
     def __post_init__(self) -> None:

@@ -112,8 +112,22 @@ class World:
             enableConeFriction=1,
             physicsClientId=c,
         )
-        bullet.setGravity(0.0, 0.0, -e.gravity_m_s2, physicsClientId=c)
+        self._weigh(e.gravity_m_s2)
         self._texture = bullet.loadTexture(str(self._palette), physicsClientId=c) if self.visuals else -1
+        # A link without a visual would get a mesh of its collision shapes, which takes longer than the body.
+        self._unseen: int = bullet.createVisualShape(bullet.GEOM_MESH, **mesh.SPECK, physicsClientId=c)
+
+    def _weigh(self, gravity_m_s2: float) -> None:
+        bullet.setGravity(0.0, 0.0, -gravity_m_s2, physicsClientId=self.client)
+
+    def lull(self) -> None:
+        """Ends building: what was added asleep sleeps from here on.
+
+        The engine puts bodies to sleep in its second step; under gravity, the first would nudge them awake.
+        """
+        self._weigh(0.0)
+        self.step(2)
+        self._weigh(self.engine.gravity_m_s2)
 
     def add_fixed(
         self, name: str, shapes: tuple[Shape, ...], surface: Surface | None = None, *, xyz_m: Vec3 = ZERO
@@ -126,6 +140,10 @@ class World:
         )
         self._register(name, body)
         self._finish_link(body, -1, surface or Surface(), visual, fixed=True)
+        # Awake, it would have the engine solve its contacts with parts that sleep.
+        bullet.changeDynamics(
+            body, -1, activationState=bullet.ACTIVATION_STATE_SLEEP, physicsClientId=self.client
+        )
         return body
 
     def add_part(
@@ -205,14 +223,7 @@ class World:
             self._finish_link(body, index, node.surface, visuals[index + 1])
             if node.kind != "fixed":
                 limits = {"jointLowerLimit": node.lower, "jointUpperLimit": node.upper}
-                bullet.changeDynamics(
-                    body,
-                    index,
-                    jointDamping=0.0,
-                    maxJointVelocity=100.0,
-                    **limits,
-                    physicsClientId=self.client,
-                )
+                bullet.changeDynamics(body, index, jointDamping=0.0, **limits, physicsClientId=self.client)
                 # The engine starts every joint with a velocity motor of its own.
                 bullet.setJointMotorControl2(
                     body, index, bullet.VELOCITY_CONTROL, force=0.0, physicsClientId=self.client
@@ -242,7 +253,7 @@ class World:
 
     def _visual_of(self, shapes: tuple[Shape, ...]) -> int:
         if not self.visuals or not (arguments := mesh.mesh_arguments(shapes)):
-            return -1
+            return self._unseen
         visual: int = bullet.createVisualShape(bullet.GEOM_MESH, **arguments, physicsClientId=self.client)
         return visual
 
@@ -261,9 +272,14 @@ class World:
             angularDamping=0.0,
             physicsClientId=self.client,
         )
-        if visual >= 0:
+        if visual != self._unseen:
             bullet.changeVisualShape(body, index, textureUniqueId=self._texture, physicsClientId=self.client)
             self._renderer.add(body, index, fixed=fixed)
+
+    def ignore(self, body: int, other: int) -> None:
+        """Lets two bodies pass through each other: those that never meet need not be compared."""
+        for link in range(-1, bullet.getNumJoints(body, self.client)):
+            bullet.setCollisionFilterPair(body, other, link, -1, 0, physicsClientId=self.client)
 
     def gear(self, body: int, first: int, second: int, ratio: float, force: float, erp: float = 0.8) -> None:
         """Couples two joints of a body so that q_first + ratio * q_second stays as it is now."""
@@ -307,7 +323,7 @@ class World:
 
     def set_surface(self, body: int, link: int, surface: Surface) -> None:
         """Changes the contact properties of one link."""
-        self._finish_link(body, link, surface, -1)
+        self._finish_link(body, link, surface, self._unseen)
 
     # -- running ----------------------------------------------------------------------------------
     def step(self, n: int = 1) -> None:

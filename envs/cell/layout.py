@@ -38,10 +38,11 @@ class Layout:
 
 
 @lru_cache(maxsize=32)
-def scenery(layout: Layout, table: str) -> tuple[Shape, ...]:
-    """Tray and table, world coordinates, nearest to the cameras first: what hides the rest is drawn first.
+def scenery(layout: Layout, table: str) -> dict[str, tuple[Shape, ...]]:
+    """Fixed bodies, world coordinates, nearest to the cameras first: what hides the rest is drawn first.
 
-    The floor is there for what falls; it is not drawn, as every pixel that is covered costs time.
+    Bodies of their own are only compared with what is near them. The floor is there for what falls; it is
+    not drawn, as every pixel that is covered costs time.
     """
     x, y, z = layout.tray_m
     side, wall = layout.slot_pitch_m * 2 + 0.05, 0.008
@@ -56,13 +57,11 @@ def scenery(layout: Layout, table: str) -> tuple[Shape, ...]:
         rims.append(Shape("box", size, at, rgba=_TRAY, collides=False))
     (left, right), (front, back) = TABLE_X_M, TABLE_Y_M
     top = (right - left, back - front, 0.04), ((left + right) / 2, (front + back) / 2, -0.02)
-    return (
-        *nests,
-        *rims,
-        Shape("box", (side, side, z), (x, y, z / 2), rgba=_TRAY),
-        Shape("box", *top, rgba=TABLES[table]),
-        Shape("box", (4.0, 4.0, 0.10), (0.30, 0.0, -0.55), visible=False),
-    )
+    return {
+        "tray": (*nests, *rims, Shape("box", (side, side, z), (x, y, z / 2), rgba=_TRAY)),
+        "table": (Shape("box", *top, rgba=TABLES[table]),),
+        "floor": (Shape("box", (4.0, 4.0, 0.10), (0.30, 0.0, -0.55), visible=False),),
+    }
 
 
 CAMERAS: dict[str, CameraSpec] = {

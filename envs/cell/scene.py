@@ -22,6 +22,8 @@ from robots.world import World
 # The part's own friction; the finger's is chosen so that the product is the drawn combined value.
 PART_FRICTION = 0.5
 STILL_RAD_S = 0.05
+# What arm and hand must not touch.
+FIXTURES = frozenset(("tray", "table", "floor", "machine", "chuck", "door"))
 
 
 class PartState(NamedTuple):
@@ -119,7 +121,9 @@ class Cell:
             spec = replace(self.machine_spec, jaw_radius_m=jaws)
             self.machine = MachineTool(world, spec, self._notice, draw.chuck_offset_m)
             self.plc = Plc(self.machine)
-        world.add_fixed("cell", scenery(self.layout, draw.table), Surface(0.4))
+        for name, shapes in scenery(self.layout, draw.table).items():
+            world.add_fixed(name, shapes, Surface(0.4))
+        world.lull()
         self._was_held = False
         self._poses = [world.pose(body) for body in self.bodies]
         self._parts = [PartState.of(kind, *at) for kind, at in zip(self.kinds, self._poses, strict=True)]
@@ -244,7 +248,7 @@ class Cell:
 
     def _collided(self) -> bool:
         """Whether the arm or hand touches scenery or machine."""
-        return not self.world.touched(self.arm.body).isdisjoint(("cell", "machine", "chuck", "door"))
+        return not self.world.touched(self.arm.body).isdisjoint(FIXTURES)
 
     def finish(self, success: bool) -> None:
         """Closes the episode's books."""
