@@ -129,52 +129,6 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
         py -= by + r10 * tx + r11 * ty + r12 * tz
         pz -= bz + r20 * tx + r21 * ty + r22 * tz
 
-        r = sqrt(px * px + py * py)
-        arms = []
-        if r > _SINGULAR_R_M:
-            t1, c1, n1 = atan2(py, px), px / r, py / r
-        else:
-            t1 = s1 * m1 + o1
-            c1, n1 = cos(t1), sin(t1)
-        for _ in (0, 1):
-            q1 = m1 + remainder(s1 * (t1 - o1) - m1, _TURN)
-            while q1 > hi1:
-                q1 -= _TURN
-            while q1 < lo1:
-                q1 += _TURN
-            rho = r - a1
-            bend_cos = (rho * rho + pz * pz - lengths_sq) * per_two_lengths
-            if q1 <= hi1 and -1.000000000001 < bend_cos < 1.000000000001:
-                # A stretched arm may round to beyond one; the residual check has the last word.
-                bend_sin = (1.0 - bend_cos) * (1.0 + bend_cos)
-                bend_sin = sqrt(bend_sin) if bend_sin > 0.0 else 0.0
-                aim = atan2(pz, rho)
-                lift = atan2(fore * bend_sin, upper + fore * bend_cos)
-                bend = atan2(bend_sin, bend_cos)
-                d1 = (q1 - m1) * (q1 - m1)
-                for _elbow in (0, 1):
-                    t2 = upper_angle - aim + lift
-                    q2 = m2 + remainder(s2 * (t2 - o2) - m2, _TURN)
-                    while q2 > hi2:
-                        q2 -= _TURN
-                    while q2 < lo2:
-                        q2 += _TURN
-                    if q2 <= hi2:
-                        t3 = fore_angle - upper_angle - bend
-                        q3 = m3 + remainder(s3 * (t3 - o3) - m3, _TURN)
-                        while q3 > hi3:
-                            q3 -= _TURN
-                        while q3 < lo3:
-                            q3 += _TURN
-                        if q3 <= hi3:
-                            d3 = d1 + (q2 - m2) * (q2 - m2) + (q3 - m3) * (q3 - m3)
-                            arms.append((d3, q1, q2, q3, c1, n1, t2 + t3))
-                    lift, bend = -lift, -bend
-            t1, c1, n1, r = t1 + pi, -c1, -n1, -r
-        if not arms:
-            return None
-        arms.sort()
-
         # The target J6 axes.
         xx, xy, xz = (
             r00 * f00 + r01 * f01 + r02 * f02,
@@ -191,53 +145,97 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
             r10 * f20 + r11 * f21 + r12 * f22,
             r20 * f20 + r21 * f21 + r22 * f22,
         )
+
+        r = sqrt(px * px + py * py)
+        if r > _SINGULAR_R_M:
+            t1, c1, n1 = atan2(py, px), px / r, py / r
+        else:
+            t1 = s1 * m1 + o1
+            c1, n1 = cos(t1), sin(t1)
         best, best_distance = None, math.inf
-        for d3, q1, q2, q3, c1, n1, t23 in arms:
-            if d3 >= best_distance and found is None:
-                break
-            c, n = cos(t23), sin(t23)
-            u = c1 * xx + n1 * xy
-            along, side, down = c * u - n * xz, c1 * xy - n1 * xx, n * u + c * xz
-            sin_sq = side * side + down * down
-            if sin_sq > singular_sq:
-                t4 = atan2(side, -down)
-                n5 = sqrt(sin_sq)
-                c4, n4 = -down / n5, side / n5
-            else:
-                t4 = s4 * m4 + o4
-                c4, n4 = cos(t4), sin(t4)
-                n5 = n4 * side - c4 * down
-            t5 = atan2(n5, along)
-            # J6 from the J4 that was chosen: exact where sin J5 leaves J4 ill-defined.
-            t6 = atan2(
-                c4 * (n1 * zx - c1 * zy) - n4 * (n * (c1 * zx + n1 * zy) + c * zz),
-                c4 * (c1 * yy - n1 * yx) + n4 * (n * (c1 * yx + n1 * yy) + c * yz),
-            )
-            for _ in (0, 1):
-                q5 = m5 + remainder(s5 * (t5 - o5) - m5, _TURN)
-                while q5 > hi5:
-                    q5 -= _TURN
-                while q5 < lo5:
-                    q5 += _TURN
-                q4 = m4 + remainder(s4 * (t4 - o4) - m4, _TURN)
-                while q4 > hi4:
-                    q4 -= _TURN
-                while q4 < lo4:
-                    q4 += _TURN
-                if q5 <= hi5 and q4 <= hi4:
-                    q6 = m6 + remainder(s6 * (t6 - o6) - m6, _TURN)
-                    while q6 > hi6:
-                        q6 -= _TURN
-                    while q6 < lo6:
-                        q6 += _TURN
-                    if q6 <= hi6:
-                        d = d3 + (q4 - m4) * (q4 - m4) + (q5 - m5) * (q5 - m5)
-                        d += (q6 - m6) * (q6 - m6)
-                        if d < best_distance:
-                            best_distance, best = d, [q1, q2, q3, q4, q5, q6]
-                        if found is not None:
-                            found.append([q1, q2, q3, q4, q5, q6])
-                t4, t5, t6 = t4 + pi, -t5, t6 + pi
+        for _shoulder in (0, 1):
+            q1 = m1 + remainder(s1 * (t1 - o1) - m1, _TURN)
+            while q1 > hi1:
+                q1 -= _TURN
+            while q1 < lo1:
+                q1 += _TURN
+            d1, arms = (q1 - m1) * (q1 - m1), []
+            rho = r - a1
+            bend_cos = (rho * rho + pz * pz - lengths_sq) * per_two_lengths
+            worth = q1 <= hi1 and (d1 < best_distance or found is not None)
+            if worth and -1.000000000001 < bend_cos < 1.000000000001:
+                # A stretched arm may round to beyond one; the residual check has the last word.
+                bend_sin = (1.0 - bend_cos) * (1.0 + bend_cos)
+                bend_sin = sqrt(bend_sin) if bend_sin > 0.0 else 0.0
+                aim = atan2(pz, rho)
+                lift = atan2(fore * bend_sin, upper + fore * bend_cos)
+                bend = atan2(bend_sin, bend_cos)
+                for _elbow in (0, 1):
+                    t2 = upper_angle - aim + lift
+                    q2 = m2 + remainder(s2 * (t2 - o2) - m2, _TURN)
+                    while q2 > hi2:
+                        q2 -= _TURN
+                    while q2 < lo2:
+                        q2 += _TURN
+                    if q2 <= hi2:
+                        t3 = fore_angle - upper_angle - bend
+                        q3 = m3 + remainder(s3 * (t3 - o3) - m3, _TURN)
+                        while q3 > hi3:
+                            q3 -= _TURN
+                        while q3 < lo3:
+                            q3 += _TURN
+                        if q3 <= hi3:
+                            d3 = d1 + (q2 - m2) * (q2 - m2) + (q3 - m3) * (q3 - m3)
+                            arms.append((d3, q2, q3, t2 + t3))
+                    lift, bend = -lift, -bend
+            arms.sort()
+            for d3, q2, q3, t23 in arms:
+                if d3 >= best_distance and found is None:
+                    break
+                c, n = cos(t23), sin(t23)
+                u = c1 * xx + n1 * xy
+                along, side, down = c * u - n * xz, c1 * xy - n1 * xx, n * u + c * xz
+                sin_sq = side * side + down * down
+                if sin_sq > singular_sq:
+                    t4 = atan2(side, -down)
+                    n5 = sqrt(sin_sq)
+                    c4, n4 = -down / n5, side / n5
+                else:
+                    t4 = s4 * m4 + o4
+                    c4, n4 = cos(t4), sin(t4)
+                    n5 = n4 * side - c4 * down
+                t5 = atan2(n5, along)
+                # J6 from the J4 that was chosen: exact where sin J5 leaves J4 ill-defined.
+                t6 = atan2(
+                    c4 * (n1 * zx - c1 * zy) - n4 * (n * (c1 * zx + n1 * zy) + c * zz),
+                    c4 * (c1 * yy - n1 * yx) + n4 * (n * (c1 * yx + n1 * yy) + c * yz),
+                )
+                for _ in (0, 1):
+                    q5 = m5 + remainder(s5 * (t5 - o5) - m5, _TURN)
+                    while q5 > hi5:
+                        q5 -= _TURN
+                    while q5 < lo5:
+                        q5 += _TURN
+                    q4 = m4 + remainder(s4 * (t4 - o4) - m4, _TURN)
+                    while q4 > hi4:
+                        q4 -= _TURN
+                    while q4 < lo4:
+                        q4 += _TURN
+                    if q5 <= hi5 and q4 <= hi4:
+                        q6 = m6 + remainder(s6 * (t6 - o6) - m6, _TURN)
+                        while q6 > hi6:
+                            q6 -= _TURN
+                        while q6 < lo6:
+                            q6 += _TURN
+                        if q6 <= hi6:
+                            d = d3 + (q4 - m4) * (q4 - m4) + (q5 - m5) * (q5 - m5)
+                            d += (q6 - m6) * (q6 - m6)
+                            if d < best_distance:
+                                best_distance, best = d, [q1, q2, q3, q4, q5, q6]
+                            if found is not None:
+                                found.append([q1, q2, q3, q4, q5, q6])
+                    t4, t5, t6 = t4 + pi, -t5, t6 + pi
+            t1, c1, n1, r = t1 + pi, -c1, -n1, -r
         if best is None:
             return None
         q1, q2, q3, q4, q5, q6 = best

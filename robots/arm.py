@@ -6,11 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from operator import le
 from typing import NamedTuple
-
-import numpy as np
-import numpy.typing as npt
 
 from robots import kinematics
 from robots.gripper import PALM_LEVER_M, GripperSpec
@@ -52,10 +48,10 @@ class HandState(NamedTuple):
 
 
 @cache
-def _shares(substeps: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """(substeps, 1) each: the share of the period that is over, and half its square."""
-    u = np.arange(1, substeps + 1)[:, None] / substeps
-    return u, u * u / 2
+def _shares(substeps: int) -> tuple[tuple[float, float], ...]:
+    """For each physics step the share of the period that is over, and half its square."""
+    shares = (k / substeps for k in range(1, substeps + 1))
+    return tuple((u, u * u / 2) for u in shares)
 
 
 class Arm:
@@ -170,8 +166,10 @@ class Arm:
 
     def _allowed(self, end: Sequence[float], delta: Sequence[float], substeps: int) -> bool:
         period = substeps / self.world.engine.rate_hz
-        slow = all(abs(d) <= speed * period for d, speed in zip(delta, self._speed, strict=True))
-        return slow and all(map(le, self._lower, end)) and all(map(le, end, self._upper))
+        for d, q, speed, lower, upper in zip(delta, end, self._speed, self._lower, self._upper, strict=True):
+            if not (lower <= q <= upper and abs(d) <= speed * period):
+                return False
+        return True
 
     def _shortened(
         self, end: Sequence[float], delta: Sequence[float], substeps: int
@@ -187,10 +185,8 @@ class Arm:
 
     def _ramp(self, delta: list[float], substeps: int) -> list[list[float]]:
         """Set-points of one period, their speed going in a line from that of the last period to `delta`."""
-        u, h = _shares(substeps)
-        start, before = np.array((self._set_point, self._delta))
-        rows: list[list[float]] = (start + before * u + (np.array(delta) - before) * h).tolist()
-        return rows
+        joints = [(p, b, d - b) for p, b, d in zip(self._set_point, self._delta, delta, strict=True)]
+        return [[p + b * u + c * h for p, b, c in joints] for u, h in _shares(substeps)]
 
     def guard(self, hand: HandState) -> bool:
         """Stops short as a robot controller does; True where it had to.

@@ -8,9 +8,9 @@ unsafe, whoever asks; `Plc` is the program that runs it, the same for every agen
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from robots.machine_body import DOOR_TRAVEL_M, MachineSpec, door, frame, jaws
 from robots.scene_types import Surface
@@ -29,8 +29,7 @@ class Clamp(IntEnum):
     HARD = 2
 
 
-@dataclass(frozen=True, slots=True)
-class MachineState:
+class MachineState(NamedTuple):
     """What the machine's sensors say, as the robot controller reads it; `clamp` as `MachineTool.grip`."""
 
     execution: str
@@ -228,11 +227,12 @@ class MachineTool:
         if self.clamp == Clamp.HARD and not self._locked and self.jaws_still:
             self._lock_jaws()
         self.door_m = self.world.joint_states(self.door_body, (0,))[0][0]
-        if self.door == "CLOSED" and self.door_target == "CLOSED" and not self._latched:
+        closed = self.door == "CLOSED"
+        if closed and self.door_target == "CLOSED" and not self._latched:
             self._drive_door(latched=True)
         # The light curtain is behind the door: closed, it hides the hand in front.
-        self.arm_inside = arm_inside = arm_inside and self.door != "CLOSED"
-        if arm_inside and self.door_target == "CLOSED" and self.door != "CLOSED":
+        self.arm_inside = arm_inside = arm_inside and not closed
+        if arm_inside and self.door_target == "CLOSED":
             self._refuse("close door", "the arm came inside")
             self.request("open door")
         self.part_present = self.seat_ok = False
@@ -241,7 +241,7 @@ class MachineTool:
                 self.part_present = True
                 self.seat_ok = gap <= SEAT_SENSOR_M
         self.blowing_s = max(0.0, self.blowing_s - period_s)
-        if self.execution == "ACTIVE" and self.door != "CLOSED":  # somebody forces it
+        if self.execution == "ACTIVE" and not closed:  # somebody forces it
             self.raise_alarm("door")
             self._execute("INTERRUPTED")
         if self.execution == "ACTIVE":

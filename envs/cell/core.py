@@ -209,7 +209,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
     def _checked(self, action: npt.ArrayLike) -> list[float]:
         try:
             array = np.asarray(action)
-            array = array.astype(np.float64, casting="unsafe" if array.dtype == object else "same_kind")
+            if array.dtype.kind not in "fiu":
+                array = array.astype(np.float64, casting="unsafe" if array.dtype == object else "same_kind")
         except (TypeError, ValueError):
             raise ValueError(f"action {action!r:.60}: ({self._size},) real numbers are needed") from None
         if array.shape != (self._size,):
@@ -321,12 +322,11 @@ class GoalCellEnv(CellEnv):
 
 def reached(achieved: list[float], desired: list[float], tolerance: tuple[float, ...], *, norm: bool) -> bool:
     """Whether a goal is met: each number within its tolerance, or the first three as a distance."""
-    gaps = [abs(a - d) for a, d in zip(achieved, desired, strict=True)]
     if norm:
-        if math.sqrt(gaps[0] ** 2 + gaps[1] ** 2 + gaps[2] ** 2) > tolerance[0]:
+        if math.dist(achieved[:3], desired[:3]) > tolerance[0]:
             return False
-        gaps, tolerance = gaps[3:], tolerance[3:]
-    return all(g <= t for g, t in zip(gaps, tolerance, strict=True))
+        achieved, desired, tolerance = achieved[3:], desired[3:], tolerance[3:]
+    return all(abs(a - d) <= t for a, d, t in zip(achieved, desired, tolerance, strict=True))
 
 
 def pause_to(start_s: float, period_s: float) -> None:

@@ -167,9 +167,9 @@ class StateObserver:
             return flat
         a, b, _ = self._sizes
         return {
-            "observation": flat[:a].copy(),
-            "achieved_goal": flat[a:b].copy(),
-            "desired_goal": flat[b:].copy(),
+            "observation": flat[:a],
+            "achieved_goal": flat[a:b],
+            "desired_goal": flat[b:],
         }
 
 

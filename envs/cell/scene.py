@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import mul
 from typing import Any, NamedTuple
 
 from envs.cell.draw import Draw
@@ -183,7 +184,7 @@ class Cell:
         arm = self.arm
         hand = arm.read()
         parts = self._part_states()
-        power = sum(abs(t * v) for t, v in zip(hand.torque_joint_nm, hand.dq_rad_s, strict=True))
+        power = sum(map(abs, map(mul, hand.torque_joint_nm, hand.dq_rad_s)))
         self.energy_j += power * self.period_s
         # What a gripper's own sensors tell: told to close, stalled, and not at an end stop.
         gripped = arm.closed and arm.stalled and 0.004 < hand.opening_m < 2 * self.gripper.stroke_m - 0.004
@@ -234,7 +235,7 @@ class Cell:
             if abs(p.bottom_m[0] - cx) < 0.02
         ]
         machine.sense(seats, self.reaches_in(hand), self.period_s)
-        still = all(abs(v) < STILL_RAD_S for v in hand.dq_rad_s)
+        still = max(map(abs, hand.dq_rad_s)) < STILL_RAD_S
         self.plc.scan(still, not self.arm.closed and hand.opening_m > 0.072, self.period_s)
         return machine.state()
 
