@@ -112,7 +112,7 @@ def _box(mesh: Mesh, shape: Shape) -> None:
 def _revolve(mesh: Mesh, shape: Shape, profile: list[tuple[float, float]]) -> None:
     """Turns a (radius, z) polyline about local z; flat rings where the radius alone changes."""
     largest = max(r for r, _ in profile)
-    sides = 8 if largest < 0.03 else 12 if largest < 0.08 else 18
+    sides = 8 if largest < 0.03 else 10 if largest < 0.06 else 14
     angles = [2 * math.pi * i / sides for i in range(sides)]
     for (r0, z0), (r1, z1) in pairwise(profile):
         slope = math.hypot(r1 - r0, z1 - z0)

@@ -13,7 +13,8 @@ from robots.spec import Vec3
 
 # Fixed pictures that are kept until the next rebuild; more than any cell has cameras.
 _BACKGROUNDS = 32
-_Layer = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.int32]]
+# Colours (h, w) as four bytes in one number, depth buffer (h, w) in [0, 1] and body ids (h, w).
+_Layer = tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32], npt.NDArray[np.int32]]
 
 
 class Renderer:
@@ -58,13 +59,9 @@ class Renderer:
             if len(self._backgrounds) >= _BACKGROUNDS:
                 self._backgrounds.clear()
             self._backgrounds[key] = self._drawn("fixed", spec, width, height, light)
-        rgb, depth, mask = self._backgrounds[key]
-        front_rgb, front_depth, front_mask = self._drawn("moving", spec, width, height, light)
-        nearer = front_depth < depth
-        rgb = np.where(nearer[:, :, None], front_rgb, rgb)
-        return self._picture(
-            spec, rgb, np.where(nearer, front_depth, depth), np.where(nearer, front_mask, mask)
-        )
+        behind, front = self._backgrounds[key], self._drawn("moving", spec, width, height, light)
+        nearer = front[1] < behind[1]
+        return self._picture(spec, *(np.where(nearer, a, b) for a, b in zip(front, behind, strict=True)))
 
     def look_from(self, spec: CameraSpec) -> None:
         """Puts the window's view where a camera is."""
@@ -85,7 +82,7 @@ class Renderer:
         *,
         shadow: bool = False,
     ) -> _Layer:
-        """Colours (h, w, 3), depth buffer (h, w) in [0, 1] and body ids (h, w) of some of the bodies."""
+        """Some of the bodies."""
         self._show(what)
         view = self._engine.computeViewMatrix(spec.eye_m, spec.target_m, spec.up)
         lens = self._engine.computeProjectionMatrixFOV(spec.fov_deg, width / height, spec.near_m, spec.far_m)
@@ -103,9 +100,9 @@ class Renderer:
             physicsClientId=self._client,
         )
         return (
-            np.asarray(rgba, np.uint8).reshape(height, width, 4)[:, :, :3].copy(),
-            np.array(depth, np.float32).reshape(height, width),
-            np.array(mask, np.int32).reshape(height, width),
+            np.asarray(rgba, np.uint8).reshape(height, -1).view(np.uint32),
+            np.asarray(depth, np.float32).reshape(height, width),
+            np.asarray(mask, np.int32).reshape(height, width),
         )
 
     def _show(self, what: str) -> None:
@@ -119,6 +116,12 @@ class Renderer:
         self._shown = what
 
     @staticmethod
-    def _picture(spec: CameraSpec, rgb: Any, depth: Any, mask: Any) -> Picture:
+    def _picture(spec: CameraSpec, rgba: Any, depth: Any, mask: Any) -> Picture:
+        height, width = rgba.shape
+        rgb, four = np.empty((height, width, 3), np.uint8), rgba.view(np.uint8).reshape(height, width, 4)
+        for k in range(3):  # four times quicker than a copy of the slice
+            rgb[:, :, k] = four[:, :, k]
         near, far = spec.near_m, spec.far_m
-        return Picture(rgb, (far * near / (far - (far - near) * depth)).astype(np.float32), mask)
+        depth_m = depth * np.float32(near - far)
+        depth_m += np.float32(far)
+        return Picture(rgb, np.divide(np.float32(far * near), depth_m, out=depth_m), mask)

@@ -218,7 +218,8 @@ class World:
             physicsClientId=self.client,
         )
         self._register(name, body)
-        self._finish_link(body, -1, surface or Surface(), visuals[0])
+        fixed = base.mass_kg == 0.0
+        self._finish_link(body, -1, surface or Surface(), visuals[0], fixed=fixed)
         for index, node in enumerate(nodes):
             self._finish_link(body, index, node.surface, visuals[index + 1])
             if node.kind != "fixed":

@@ -58,7 +58,8 @@ _FOREARM = Link(
     2.0,
     (0.20, 0.0, 0.0),
     (
-        Shape("capsule", (0.046, 0.140), (0.185, 0.0, 0.0), _ALONG, rgba=_YELLOW),
+        Shape("capsule", (0.046, 0.140), (0.185, 0.0, 0.0), _ALONG, visible=False),
+        Shape("cylinder", (0.046, 0.180), (0.185, 0.0, 0.0), _ALONG, rgba=_YELLOW, collides=False),
         Shape("box", (0.120, 0.018, 0.070), (0.305, 0.043, 0.0), rgba=_YELLOW, collides=False),
         Shape("box", (0.120, 0.018, 0.070), (0.305, -0.043, 0.0), rgba=_YELLOW, collides=False),
     ),
