@@ -92,6 +92,26 @@ def test_observations_and_rewards(env_id):
 
 
 @pytest.mark.parametrize("env_id", envs.ENV_IDS)
+def test_what_nobody_touches_does_not_move(env_id):
+    env = make(env_id, observation="flat")
+    cell, world = env.cell, env.world
+
+    def resting():
+        bodies = [world.body(name) for name in world.names if name != "arm"]
+        jaws = [world.joint_states(cell.machine.chuck_body, (0, 1, 2))] if cell.machine else []
+        return [world.pose(body) for body in bodies], jaws
+
+    still = [0.0] * (env.action_space.shape[0] - 1) + [1.0]
+    for seed in range(12):
+        env.reset(seed=seed)
+        before = resting()
+        for _ in range(30):
+            env.step(still)
+        assert resting() == before
+    env.close()
+
+
+@pytest.mark.parametrize("env_id", envs.ENV_IDS)
 def test_sparse_reward_is_success_and_batches(env_id):
     env = make(env_id, observation="state", reward="sparse")
     observation, _ = env.reset(seed=2)
