@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from robots import _redundant, _spherical
+from robots import _offset, _redundant, _spherical
 from robots._chain import Array, Flat, Solver, Unreachable, chain_frames, joint_list
 from robots.spec import ArmSpec
 
@@ -41,6 +41,8 @@ def solver(spec: ArmSpec) -> Solver:
     """
     if spec.solver == "spherical_wrist":
         return _spherical.build(spec)
+    if spec.solver == "offset_wrist":
+        return _offset.OffsetSolver(spec)
     return _redundant.RedundantSolver(spec)
 
 
@@ -84,11 +86,11 @@ def jacobian(spec: ArmSpec, q: ArrayLike) -> Array:
 def inverse(spec: ArmSpec, pose: ArrayLike, near: ArrayLike) -> Array:
     """Return the joint angles, (n,), that bring the flange to a pose (4, 4).
 
-    A spherical-wrist arm gets the branch nearest `near` in Euclidean joint distance, every joint at
-    the turn nearest `near` within its limits; at a wrist singularity J4 stays at `near`, and where
-    the wrist centre lies on the J1 axis J1 does. Its residual is below 1e-9 m and 1e-8 rad. A
-    redundant arm gets the joint vector that damped least squares reaches from `near`, to 1e-6 m and
-    1e-6 rad; where that fails, from other starts.
+    A six-axis arm gets the branch nearest `near` in Euclidean joint distance, every joint at the turn
+    nearest `near` within its limits; at a wrist singularity J4 (offset wrist: J6) stays at `near`, and
+    where the centre of a spherical wrist lies on the J1 axis J1 does. Its residual is below 1e-9 m and
+    1e-8 rad. A redundant arm gets the joint vector that damped least squares reaches from `near`, to
+    1e-6 m and 1e-6 rad; where that fails, from other starts.
 
     Raises:
         Unreachable: out of reach, or outside the limits in every branch.

@@ -92,7 +92,7 @@ class ArmSpec:
     home_rad: tuple[float, ...]
     payload_kg: float
     reach_m: float
-    solver: Literal["spherical_wrist", "redundant"]
+    solver: Literal["spherical_wrist", "offset_wrist", "redundant"]
 
     def __post_init__(self) -> None:
         if len(self.home_rad) != len(self.joints):

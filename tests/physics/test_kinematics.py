@@ -70,6 +70,8 @@ SPECS = {name: arm_spec(name) for name in ARMS} | {s.name: s for s in (GP8, KR6,
 SPHERICAL = [name for name, spec in SPECS.items() if spec.solver == "spherical_wrist"]
 REDUNDANT = [name for name, spec in SPECS.items() if spec.solver == "redundant"]
 every_arm = pytest.mark.parametrize("spec", SPECS.values(), ids=list(SPECS))
+CLOSED = [name for name, spec in SPECS.items() if spec.solver != "redundant"]
+closed_form_arm = pytest.mark.parametrize("spec", [SPECS[n] for n in CLOSED], ids=CLOSED)
 spherical_arm = pytest.mark.parametrize("spec", [SPECS[n] for n in SPHERICAL], ids=SPHERICAL)
 redundant_arm = pytest.mark.parametrize("spec", [SPECS[n] for n in REDUNDANT], ids=REDUNDANT)
 
@@ -152,7 +154,7 @@ def test_jacobian_agrees_with_differences(spec):
             np.testing.assert_allclose(jacobian[:, i], expected, rtol=0, atol=1e-8)
 
 
-@spherical_arm
+@closed_form_arm
 def test_closed_form_is_exact_everywhere(spec):
     solver = kin.solver(spec)
     nears = _samples(spec, N_POSES, seed=1)
@@ -167,7 +169,7 @@ def test_closed_form_is_exact_everywhere(spec):
     assert worst[1] <= 1e-8
 
 
-@spherical_arm
+@closed_form_arm
 def test_branch_is_the_nearest_of_all(spec):
     counts = set()
     for q, near in zip(_samples(spec, 500), _samples(spec, 500, seed=1), strict=True):
@@ -251,6 +253,36 @@ def test_wrist_centre_on_the_first_axis_keeps_j1(spec):
     q = kin.inverse(spec, pose, near)
     assert q[0] == pytest.approx(0.7, abs=1e-9)
     np.testing.assert_allclose(kin.forward(spec, q), pose, rtol=0, atol=1e-9)
+
+
+def test_straight_offset_wrist_keeps_j6_and_stays_exact():
+    spec = arm_spec("ur10e")
+    g = kin.solver(spec)
+    for exponent in (*range(-17, -3), None):
+        kept = 0
+        for q in _samples(spec, 50, seed=3).tolist():
+            q[4] = 10.0**exponent if exponent else 0.0
+            q[2], q[3] = 0.8 * q[2], 0.5 * q[3]  # room for J2 to J4 to take up what J6 does not do
+            near = list(q)
+            near[5] *= 0.99
+            flat = g.forward_flat(q)
+            answer = g.solve(*flat[9:], *flat[:9], near)
+            position, angle = _residual(g.forward_flat(answer), flat)
+            assert position <= 1e-9
+            assert angle <= 1e-8
+            kept += abs(answer[5] - near[5]) < 1e-9
+        # J4 and J6 are parallel but not in line: at the rim of the reach another branch may be the nearest.
+        if exponent is None or exponent < -10:
+            assert kept >= 45
+
+
+def test_offset_wrist_cannot_come_nearer_to_the_first_axis():
+    spec = arm_spec("ur10e")
+    with pytest.raises(kin.Unreachable, match=r"0\.100 m off the J1 axis; the wrist keeps 0\.174 m"):
+        kin.inverse(spec, _down(0.1, 0.0, 0.5), spec.home_rad)
+    turned = replace(spec.joints[4], rpy_rad=ZERO)
+    with pytest.raises(ValueError, match="do not fit the offset-wrist structure"):
+        kin.solver(replace(spec, joints=(*spec.joints[:4], turned, spec.joints[5])))
 
 
 def test_last_joint_turns_to_the_turn_nearest_near():
