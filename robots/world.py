@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 import time
-import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
-from robots import mesh
 from robots.renderer import Renderer
 from robots.scene_types import (
     IDENTITY,
@@ -26,6 +21,7 @@ from robots.scene_types import (
     Surface,
     quaternion,
 )
+from robots.shapes import ShapeMaker
 from robots.spec import ZERO, Link, Shape, Vec3
 
 
@@ -52,12 +48,6 @@ with _quiet():
     import pybullet as bullet
 
 
-_KINDS = {
-    "box": bullet.GEOM_BOX,
-    "cylinder": bullet.GEOM_CYLINDER,
-    "capsule": bullet.GEOM_CAPSULE,
-    "sphere": bullet.GEOM_SPHERE,
-}
 _JOINTS = {
     "revolute": bullet.JOINT_REVOLUTE,
     "prismatic": bullet.JOINT_PRISMATIC,
@@ -73,10 +63,6 @@ class World:
         self.engine = engine or EngineSpec()
         self.visuals = visuals or window
         self.engine_time_s = 0.0
-        scratch = tempfile.mkdtemp(prefix="monozukuri-")
-        self._clean = weakref.finalize(self, shutil.rmtree, scratch, True)
-        self._palette = Path(scratch) / "palette.png"
-        mesh.write_palette(self._palette)
         with _quiet():
             self.client: int = bullet.connect(bullet.GUI if window else bullet.DIRECT)
         if self.client < 0:
@@ -87,6 +73,7 @@ class World:
         self._names: dict[int, str] = {}
         self._loose: set[str] = set()
         self._window = window
+        self._shapes = ShapeMaker(bullet, self.client, visuals=self.visuals)
         self._renderer = Renderer(bullet, self.client, layered=not window)
         self.rebuild()
 
@@ -113,9 +100,7 @@ class World:
             physicsClientId=c,
         )
         self._weigh(e.gravity_m_s2)
-        self._texture = bullet.loadTexture(str(self._palette), physicsClientId=c) if self.visuals else -1
-        # A link without a visual would get a mesh of its collision shapes, which takes longer than the body.
-        self._unseen: int = bullet.createVisualShape(bullet.GEOM_MESH, **mesh.SPECK, physicsClientId=c)
+        self._shapes.begin()
 
     def _weigh(self, gravity_m_s2: float) -> None:
         bullet.setGravity(0.0, 0.0, -gravity_m_s2, physicsClientId=self.client)
@@ -134,12 +119,13 @@ class World:
     ) -> int:
         """Adds immovable scenery made of `shapes`, in world axes about `xyz_m`; returns its id."""
         self._new_name(name)
-        collision, visual = self._shapes_of(Link(0.0, shapes=shapes))
+        collision, visual = self._shapes.collision(shapes), self._shapes.visual(shapes)
         body: int = bullet.createMultiBody(
             0.0, collision, visual, xyz_m, useMaximalCoordinates=1, physicsClientId=self.client
         )
         self._register(name, body)
-        self._finish_link(body, -1, surface or Surface(), visual, fixed=True)
+        self.set_surface(body, -1, surface or Surface())
+        self._show(body, -1, visual, fixed=True)
         # Awake, it would have the engine solve its contacts with parts that sleep.
         bullet.changeDynamics(
             body, -1, activationState=bullet.ACTIVATION_STATE_SLEEP, physicsClientId=self.client
@@ -197,7 +183,8 @@ class World:
         links = [node.link for node in nodes]
         if base.mass_kg == 0.0:
             base = replace(base, com_m=ZERO)
-        collisions, visuals = zip(*(self._shapes_of(link) for link in (base, *links)), strict=True)
+        collisions = [self._shapes.collision(link.shapes) for link in (base, *links)]
+        visuals = [self._shapes.visual(link.shapes) for link in (base, *links)]
         body: int = bullet.createMultiBody(
             base.mass_kg,
             collisions[0],
@@ -218,10 +205,11 @@ class World:
             physicsClientId=self.client,
         )
         self._register(name, body)
-        fixed = base.mass_kg == 0.0
-        self._finish_link(body, -1, surface or Surface(), visuals[0], fixed=fixed)
+        self.set_surface(body, -1, surface or Surface())
+        self._show(body, -1, visuals[0], fixed=base.mass_kg == 0.0)
         for index, node in enumerate(nodes):
-            self._finish_link(body, index, node.surface, visuals[index + 1])
+            self.set_surface(body, index, node.surface)
+            self._show(body, index, visuals[index + 1])
             if node.kind != "fixed":
                 limits = {"jointLowerLimit": node.lower, "jointUpperLimit": node.upper}
                 bullet.changeDynamics(body, index, jointDamping=0.0, **limits, physicsClientId=self.client)
@@ -231,39 +219,11 @@ class World:
                 )
         return body
 
-    def _shapes_of(self, link: Link) -> tuple[int, int]:
-        return self._collision_of(link.shapes), self._visual_of(link.shapes)
-
-    def _collision_of(self, shapes: tuple[Shape, ...]) -> int:
-        solid = [s for s in shapes if s.collides]
-        if not solid:
-            return -1
-        boxes = [[x / 2 for x in s.size_m] if s.kind == "box" else [1.0, 1.0, 1.0] for s in solid]
-        collision: int = bullet.createCollisionShapeArray(
-            shapeTypes=[_KINDS[s.kind] for s in solid],
-            halfExtents=boxes,
-            radii=[0.0 if s.kind == "box" else s.size_m[0] for s in solid],
-            lengths=[s.size_m[1] if len(s.size_m) == 2 else 0.0 for s in solid],
-            collisionFramePositions=[s.xyz_m for s in solid],
-            collisionFrameOrientations=[quaternion(s.rpy_rad) for s in solid],
-            physicsClientId=self.client,
-        )
-        if collision < 0:
-            raise RuntimeError("the engine refused a collision shape")
-        return collision
-
-    def _visual_of(self, shapes: tuple[Shape, ...]) -> int:
-        if not self.visuals or not (arguments := mesh.mesh_arguments(shapes)):
-            return self._unseen
-        visual: int = bullet.createVisualShape(bullet.GEOM_MESH, **arguments, physicsClientId=self.client)
-        return visual
-
-    def _finish_link(
-        self, body: int, index: int, surface: Surface, visual: int, *, fixed: bool = False
-    ) -> None:
+    def set_surface(self, body: int, link: int, surface: Surface) -> None:
+        """Sets the contact properties of one link."""
         bullet.changeDynamics(
             body,
-            index,
+            link,
             lateralFriction=surface.friction,
             spinningFriction=surface.spinning_friction_m,
             rollingFriction=surface.rolling_friction_m,
@@ -273,9 +233,10 @@ class World:
             angularDamping=0.0,
             physicsClientId=self.client,
         )
-        if visual != self._unseen:
-            bullet.changeVisualShape(body, index, textureUniqueId=self._texture, physicsClientId=self.client)
-            self._renderer.add(body, index, fixed=fixed)
+
+    def _show(self, body: int, link: int, visual: int, *, fixed: bool = False) -> None:
+        if self._shapes.paint(body, link, visual):
+            self._renderer.add(body, link, fixed=fixed)
 
     def ignore(self, body: int, other: int) -> None:
         """Lets two bodies pass through each other: those that never meet need not be compared."""
@@ -321,10 +282,6 @@ class World:
     def set_joint(self, body: int, joint: int, position: float, velocity: float = 0.0) -> None:
         """Puts a joint somewhere at once (only for building and tests)."""
         bullet.resetJointState(body, joint, position, velocity, physicsClientId=self.client)
-
-    def set_surface(self, body: int, link: int, surface: Surface) -> None:
-        """Changes the contact properties of one link."""
-        self._finish_link(body, link, surface, self._unseen)
 
     # -- running ----------------------------------------------------------------------------------
     def step(self, n: int = 1) -> None:
@@ -491,4 +448,4 @@ class World:
             with _quiet():
                 bullet.disconnect(self.client)
             self.client = -1
-            self._clean()
+            self._shapes.close()

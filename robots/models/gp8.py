@@ -6,7 +6,8 @@ level. The masses of the links are an estimate: the catalogue gives 32 kg for th
 
 from math import pi, radians
 
-from robots.spec import ArmSpec, Joint, Link, Shape
+from robots.models._degrees import joint
+from robots.spec import ArmSpec, Link, Shape
 
 _BLUE = (0.00, 0.40, 0.80, 1.0)
 _WHITE = (0.93, 0.94, 0.95, 1.0)
@@ -79,20 +80,6 @@ _FLANGE = Link(
     (Shape("cylinder", (0.025, 0.016), (-0.008, 0.0, 0.0), _ALONG, rgba=_STEEL),),
 )
 
-
-def _joint(
-    name: str,
-    offset: tuple[float, float, float],
-    axis: tuple[float, float, float],
-    limits_deg: tuple[float, float],
-    speed_deg_s: float,
-    torque_nm: float,
-    link: Link,
-) -> Joint:
-    lower, upper = (radians(a) for a in limits_deg)
-    return Joint(name, offset, axis, lower, upper, radians(speed_deg_s), torque_nm, link)
-
-
 _J2, _J3 = radians(4.0), radians(-27.0)
 
 SPEC = ArmSpec(
@@ -100,12 +87,12 @@ SPEC = ArmSpec(
     title="Yaskawa GP8",
     base=_BASE,
     joints=(
-        _joint("S", (0.0, 0.0, 0.330), (0.0, 0.0, 1.0), (-170, 170), 455, 150.9, _TURRET),
-        _joint("L", (0.040, 0.0, 0.0), (0.0, 1.0, 0.0), (-65, 145), 385, 176.4, _UPPER_ARM),
-        _joint("U", (0.0, 0.0, 0.345), (0.0, -1.0, 0.0), (-70, 190), 520, 107.6, _ELBOW),
-        _joint("R", (0.0, 0.0, 0.040), (-1.0, 0.0, 0.0), (-190, 190), 550, 55.9, _FOREARM),
-        _joint("B", (0.340, 0.0, 0.0), (0.0, -1.0, 0.0), (-135, 135), 550, 32.7, _WRIST),
-        _joint("T", (0.080, 0.0, 0.0), (-1.0, 0.0, 0.0), (-360, 360), 1000, 22.5, _FLANGE),
+        joint("S", (0.0, 0.0, 0.330), (0.0, 0.0, 1.0), (-170, 170), 455, 150.9, _TURRET),
+        joint("L", (0.040, 0.0, 0.0), (0.0, 1.0, 0.0), (-65, 145), 385, 176.4, _UPPER_ARM),
+        joint("U", (0.0, 0.0, 0.345), (0.0, -1.0, 0.0), (-70, 190), 520, 107.6, _ELBOW),
+        joint("R", (0.0, 0.0, 0.040), (-1.0, 0.0, 0.0), (-190, 190), 550, 55.9, _FOREARM),
+        joint("B", (0.340, 0.0, 0.0), (0.0, -1.0, 0.0), (-135, 135), 550, 32.7, _WRIST),
+        joint("T", (0.080, 0.0, 0.0), (-1.0, 0.0, 0.0), (-360, 360), 1000, 22.5, _FLANGE),
     ),
     flange_xyz_m=(0.0, 0.0, 0.0),
     flange_rpy_rad=(pi, -pi / 2, 0.0),

@@ -7,7 +7,8 @@ taught on a real controller must be converted.
 
 from math import pi, radians
 
-from robots.spec import ArmSpec, Joint, Link, Shape
+from robots.models._degrees import joint
+from robots.spec import ArmSpec, Link, Shape
 
 _YELLOW = (0.98, 0.78, 0.05, 1.0)
 _GREY = (0.20, 0.21, 0.23, 1.0)
@@ -78,20 +79,6 @@ _FLANGE = Link(
     (Shape("cylinder", (0.025, 0.016), (-0.008, 0.0, 0.0), _ALONG, rgba=_STEEL),),
 )
 
-
-def _joint(
-    name: str,
-    offset: tuple[float, float, float],
-    axis: tuple[float, float, float],
-    limits_deg: tuple[float, float],
-    speed_deg_s: float,
-    torque_nm: float,
-    link: Link,
-) -> Joint:
-    lower, upper = (radians(a) for a in limits_deg)
-    return Joint(name, offset, axis, lower, upper, radians(speed_deg_s), torque_nm, link)
-
-
 _J2, _J3 = radians(3.5), radians(-25.0)
 
 # Torques are an estimate (FANUC publishes none): the published 151/176/108/56/33/22 Nm of the
@@ -102,12 +89,12 @@ SPEC = ArmSpec(
     title="FANUC LR Mate 200iD/7",
     base=_BASE,
     joints=(
-        _joint("J1", (0.0, 0.0, 0.330), (0.0, 0.0, 1.0), (-170, 170), 450, 130.0, _TURRET),
-        _joint("J2", (0.050, 0.0, 0.0), (0.0, 1.0, 0.0), (-100, 145), 380, 155.0, _UPPER_ARM),
-        _joint("J3", (0.0, 0.0, 0.330), (0.0, -1.0, 0.0), (-70, 205), 520, 95.0, _ELBOW),
-        _joint("J4", (0.0, 0.0, 0.035), (-1.0, 0.0, 0.0), (-190, 190), 550, 49.0, _FOREARM),
-        _joint("J5", (0.335, 0.0, 0.0), (0.0, -1.0, 0.0), (-125, 125), 545, 29.0, _WRIST),
-        _joint("J6", (0.080, 0.0, 0.0), (-1.0, 0.0, 0.0), (-360, 360), 1000, 19.0, _FLANGE),
+        joint("J1", (0.0, 0.0, 0.330), (0.0, 0.0, 1.0), (-170, 170), 450, 130.0, _TURRET),
+        joint("J2", (0.050, 0.0, 0.0), (0.0, 1.0, 0.0), (-100, 145), 380, 155.0, _UPPER_ARM),
+        joint("J3", (0.0, 0.0, 0.330), (0.0, -1.0, 0.0), (-70, 205), 520, 95.0, _ELBOW),
+        joint("J4", (0.0, 0.0, 0.035), (-1.0, 0.0, 0.0), (-190, 190), 550, 49.0, _FOREARM),
+        joint("J5", (0.335, 0.0, 0.0), (0.0, -1.0, 0.0), (-125, 125), 545, 29.0, _WRIST),
+        joint("J6", (0.080, 0.0, 0.0), (-1.0, 0.0, 0.0), (-360, 360), 1000, 19.0, _FLANGE),
     ),
     flange_xyz_m=(0.0, 0.0, 0.0),
     flange_rpy_rad=(0.0, pi / 2, 0.0),
