@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from robots import kinematics
 from robots.gripper import PALM_LEVER_M, GripperSpec
@@ -24,6 +24,7 @@ COLLISION_N = 150.0
 _FINGER_GEAR_N = 2000.0
 PRESS_SPEED_M_S = 0.3
 END_STOP_N = 2000.0
+AT_END_M = 0.002
 # Fingers that move less than this in a control period stand still.
 STALLED_M = 0.0004
 
@@ -137,7 +138,8 @@ class Arm:
         # stroke, 50 iterations would not reach it.
         speed = PRESS_SPEED_M_S if self._pressing else self.gripper.speed_m_s
         # Fingers that are open stand against the ends of their stroke, which give way to nothing.
-        force = END_STOP_N if self._pressing and not self.closed else self.gripper.force_n
+        at_end = not self.closed and self._opening_m > 2 * self.gripper.stroke_m - AT_END_M
+        force = END_STOP_N if self._pressing and at_end else self.gripper.force_n
         target = 0.0 if self.closed else self.gripper.stroke_m
         for finger in (self.left, self.right):
             self.world.servo(self.body, finger, target, force, speed)
@@ -149,7 +151,9 @@ class Arm:
         periods: their speed is continuous, as a robot controller's is (a jump to 0.6 m/s would ask the
         fingers for more than friction gives), and they come to rest at a target half a period after it.
 
-        Returns False where a speed, joint or following-error limit shortened the move.
+        Within the period, a hand that is pushed harder than `COLLISION_N` stops where it is.
+
+        Returns False where that or a speed or joint limit shortened the move.
         """
         self._press()
         end = q_target
@@ -161,8 +165,20 @@ class Arm:
             self.q_command, delta = self._shortened(end, delta, substeps)
         rows = self._ramp(delta, substeps)
         self._set_point, self._delta = rows[-1], delta
-        self.world.drive(self.body, self._joints, rows, self._gains, self._efforts)
+        done = self._drive(rows, sensor=self.sensor, limit_n=COLLISION_N + self._weight_n)
+        if done < substeps:
+            self._stop([state[0] for state in self.world.joint_states(self.body, self._joints)])
+            self._drive([self.q_command] * (substeps - done))
+            return False
         return whole
+
+    def _drive(self, rows: list[list[float]], **guard: Any) -> int:
+        return self.world.drive(self.body, self._joints, rows, self._gains, self._efforts, **guard)
+
+    def _stop(self, q_rad: Sequence[float]) -> None:
+        """Holds where the arm is."""
+        self._set_point, self.q_command = list(q_rad), list(q_rad)
+        self._delta = [0.0] * self.n
 
     def _allowed(self, end: Sequence[float], delta: Sequence[float], substeps: int) -> bool:
         period = substeps / self.world.engine.rate_hz
@@ -189,14 +205,13 @@ class Arm:
         return [[p + b * u + c * h for p, b, c in joints] for u, h in _shares(substeps)]
 
     def guard(self, hand: HandState) -> bool:
-        """Stops short as a robot controller does; True where it had to.
+        """Stops short as a robot controller does at the end of a period; True where it had to.
 
         A joint that lags too far keeps its set-point at the following-error limit; a hand that is pushed
         harder than `COLLISION_N` stops where it is.
         """
         if math.hypot(*hand.force_n) > COLLISION_N:
-            self._set_point, self.q_command = list(hand.q_rad), list(hand.q_rad)
-            self._delta = [0.0] * self.n
+            self._stop(hand.q_rad)
             return True
         stopped = False
         for i, (point, q) in enumerate(zip(self._set_point, hand.q_rad, strict=True)):
