@@ -96,7 +96,12 @@ def test_the_speed_of_set_points_does_not_jump(world):
     arm = cell(world)
     arm.place(arm.solve((0.3, -0.3, 0.3), tool_down(0.0)))
     points, drive = [arm.tcp(arm.q_command)[0]], world.drive
-    world.drive = lambda body, joints, rows, *rest: points.extend(arm.tcp(r)[0] for r in rows)
+
+    def drive_none(body, joints, rows, *rest, **guard):
+        points.extend(arm.tcp(row)[0] for row in rows)
+        return len(rows)
+
+    world.drive = drive_none
     for step_m in (0.03, 0.03, 0.03, 0.0, 0.0, -0.03, 0.0, 0.0):
         x, y, z = arm.tcp(arm.q_command)[0]
         arm.move(arm.solve((x, y + step_m, z), tool_down(0.0)), PERIOD)
@@ -106,6 +111,22 @@ def test_the_speed_of_set_points_does_not_jump(world):
     assert np.abs(np.diff(speed_m_s, axis=0)).max() < 1.1 * 0.6 / PERIOD
     assert np.linalg.norm(speed_m_s, axis=1).max() > 0.55
     assert np.abs(speed_m_s[-PERIOD:]).max() < 1e-6
+
+
+def test_a_hand_that_is_pushed_stops_within_the_period(world):
+    """At full speed on to the table: the set-points end where the arm is, long before the period does."""
+    arm = cell(world)
+    arm.place(arm.solve((0.3, -0.3, 0.12), tool_down(0.0)))
+    arm.move(arm.solve((0.3, -0.3, 0.09), tool_down(0.0)), PERIOD)
+    heights = [0.06 - 0.03 * k for k in range(5)]
+    whole = [arm.move(arm.solve((0.3, -0.3, z), tool_down(0.0)), PERIOD) for z in heights]
+    assert whole[0]
+    assert not whole[-1]
+    commanded = arm.tcp(arm.q_command)[0][2]
+    # Fingers reach half a pad below the TCP.
+    assert 0.0 < commanded < 0.03
+    depth_m = max(-c.distance_m for c in world.contacts(arm.body, world.body("table")))
+    assert depth_m < 0.002
 
 
 def test_wrist_sensor_reads_the_weight_and_the_grip_is_in_range(world):
