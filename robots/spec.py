@@ -81,7 +81,11 @@ class Joint:
 
 @dataclass(frozen=True)
 class ArmSpec:
-    """A serial arm: base link, joints from base to wrist, and the flange (z points out of the flange)."""
+    """A serial arm: base link, joints from base to wrist, and the flange (z points out of the flange).
+
+    `mount_m` is where its foot stands in a cell, against where the smaller arms stand: a long forearm needs room
+    behind it to get below a machine's lintel.
+    """
 
     name: str
     title: str
@@ -93,6 +97,7 @@ class ArmSpec:
     payload_kg: float
     reach_m: float
     solver: Literal["spherical_wrist", "offset_wrist", "redundant"]
+    mount_m: Vec3 = ZERO
 
     def __post_init__(self) -> None:
         if len(self.home_rad) != len(self.joints):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from robots.scene_types import CameraSpec
-from robots.spec import Rgba, Shape, Vec3
+from robots.spec import ZERO, Rgba, Shape, Vec3
 
 TABLES: dict[str, Rgba] = {
     "grey": (0.73, 0.75, 0.73, 1.0),
@@ -21,8 +21,9 @@ TABLE_X_M, TABLE_Y_M = (-0.24, 0.36), (-0.56, 0.34)
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things stand, world coordinates; the arm's base is the origin, the table's top z = 0."""
+    """Where things stand, world coordinates; the arm's base is at or near the origin, the table's top z = 0."""
 
+    base_m: Vec3 = ZERO
     tray_m: Vec3 = (0.185, -0.355, 0.03)
     slot_pitch_m: float = 0.13
     start_m: Vec3 = (0.21, -0.20, 0.26)
@@ -56,6 +57,7 @@ def scenery(layout: Layout, table: str) -> dict[str, tuple[Shape, ...]]:
         at = (x + sx * (side - wall) / 2, y + sy * (side - wall) / 2, z + 0.005)
         rims.append(Shape("box", size, at, rgba=_TRAY, collides=False))
     (left, right), (front, back) = TABLE_X_M, TABLE_Y_M
+    left += min(0.0, layout.base_m[0])
     top = (right - left, back - front, 0.04), ((left + right) / 2, (front + back) / 2, -0.02)
     return {
         "tray": (*nests, *rims, Shape("box", (side, side, z), (x, y, z / 2), rgba=_TRAY)),

@@ -103,6 +103,7 @@ class Cell:
         self.period_s = 1.0 / self.hz
         self.ledger = Ledger()
         self.time_s, self.energy_j = 0.0, 0.0
+        self.layout = replace(self.layout, base_m=self.arm_spec.mount_m)
 
     # -- building ---------------------------------------------------------------------------------
     def build(self, draw: Draw) -> None:
@@ -131,7 +132,7 @@ class Cell:
 
     def _build_arm(self, draw: Draw) -> None:
         grip = replace(self.gripper, pad_friction=draw.finger_friction / PART_FRICTION)
-        self.arm = Arm(self.world, self.arm_spec, grip, (0.0, 0.0, 0.0))
+        self.arm = Arm(self.world, self.arm_spec, grip, self.layout.base_m)
         down = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, -1.0)
         self.arm.place(self.arm.solve(draw.start_m, down))
 

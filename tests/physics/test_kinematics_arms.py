@@ -25,6 +25,7 @@ def test_published_reach():
     for name, q2, q3, computed in (
         ("lrmate200id", level, level - math.atan2(0.035, 0.335), 0.7168),
         ("gp8", level, level - math.atan2(0.040, 0.340), 0.7273),
+        ("kr6r900", 0.0, math.atan2(0.035, 0.420), 0.9015),
     ):
         spec = arm_spec(name)
         centre = kin.link_frames(spec, [0, q2, q3, 0, 0, 0])[4, :3, 3]
