@@ -1,32 +1,24 @@
-"""A vertical turning centre: coupled three-jaw chuck, door, sensors, interlocks and its small PLC.
+"""A machine tool: workholding, door, sensors and interlocks.
 
 Words follow MTConnect: execution READY, ACTIVE, INTERRUPTED; door OPEN, UNLATCHED, CLOSED; chuck OPEN,
 UNLATCHED (moving or only gently closed), CLOSED. `MachineTool` holds the hardware and refuses what is
-unsafe, whoever asks; `Plc` is the program that runs it, the same for every agent.
+unsafe, whoever asks; the program that runs it, the same for every agent, is in `plc.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from enum import IntEnum
 from typing import Any, NamedTuple
 
-from robots.machine_body import DOOR_TRAVEL_M, MachineSpec, door, frame, jaws
+from robots.chuck import Chuck, Clamp
+from robots.machine_body import DOOR_TRAVEL_M, MachineSpec, door, frame
 from robots.scene_types import Surface
 from robots.spec import ZERO, Link, Vec3
 from robots.world import World
 
 REQUESTS = ("none", "clamp", "unclamp", "close door", "open door", "blow", "cycle start")
 Notice = Callable[[str, str, dict[str, Any]], None]
-
-
-class Clamp(IntEnum):
-    """What the chuck's valve was told."""
-
-    OPEN = 0
-    SOFT = 1
-    HARD = 2
 
 
 class MachineState(NamedTuple):
@@ -46,9 +38,6 @@ DOOR_N, LATCH_N = 150.0, 3000.0
 SEAT_SENSOR_M = 0.0001
 PRESENT_SENSOR_M = 0.003
 _PRESENT_RADIUS_M = 0.012
-_JAWS = (0, 1, 2)
-# Jaws that move less than this in a control period stand still.
-JAWS_STILL_M = 2e-5
 
 
 class MachineTool:
@@ -59,16 +48,11 @@ class MachineTool:
         at = tuple(a + b for a, b in zip(spec.chuck_m, offset_m, strict=True))
         self.world, self._notice = world, notice
         self.spec = replace(spec, chuck_m=(at[0], at[1], at[2]))
-        self.chuck_body = world.add_articulated("chuck", Link(0.0), jaws(spec), xyz_m=offset_m)
+        self.fixture = Chuck(world, spec, offset_m)
         self.door_body = world.add_articulated("door", Link(0.0), [door(spec)], xyz_m=offset_m)
         body = world.add_fixed("machine", frame(spec), Surface(spec.seat_friction), xyz_m=offset_m)
-        for moving in (self.chuck_body, self.door_body):
+        for moving in (self.fixture.body, self.door_body):
             world.ignore(moving, body)
-        for other in (1, 2):
-            world.gear(self.chuck_body, 0, other, -1.0, 20_000.0, erp=1.0)
-        self._held: list[int] = []
-        self.jaws_still = self._stood = False
-        self.clamp = Clamp.OPEN
         self.door_target = "OPEN"
         self.execution = "READY"
         self.alarm = ""
@@ -77,40 +61,24 @@ class MachineTool:
         self.blowing_s = 0.0
         self.arm_inside = False
         self.part_present = self.seat_ok = False
-        self.travel_m = 0.0
         self.door_m = DOOR_TRAVEL_M
         world.set_joint(self.door_body, 0, DOOR_TRAVEL_M)
         self._drive_door()
-        self._drive_jaws()
-        for body in (self.chuck_body, self.door_body):
+        self.fixture.drive(Clamp.OPEN)
+        for body in (self.fixture.body, self.door_body):
             world.let_sleep(body)
 
+    @property
+    def clamp(self) -> Clamp:
+        """What the workholding's valve was told."""
+        return self.fixture.clamp
+
+    def begin_holding(self, part: int, across_m: float) -> None:
+        """Starts with a part, `across_m` between the jaws, seated and clamped hard (only while building)."""
+        self.fixture.begin_holding(part, across_m)
+        self.part_present = self.seat_ok = True
+
     # -- valves -----------------------------------------------------------------------------------
-    def _drive_jaws(self) -> None:
-        spec = self.spec
-        while self._held:
-            self.world.let_go(self._held.pop())
-        self._locked = self._stood = False
-        force = spec.soft_force_n if self.clamp == Clamp.SOFT else spec.settle_force_n
-        target = 0.0 if self.clamp == Clamp.OPEN else spec.jaw_stroke_m
-        # What the soft clamp has centred is settled slowly: the engine's contacts give way with speed.
-        speed = spec.settle_speed_m_s if self.clamp == Clamp.HARD else spec.jaw_speed_m_s
-        self.world.wake(self.chuck_body)
-        for jaw in _JAWS:
-            self.world.servo(self.chuck_body, jaw, target, force, speed)
-
-    def _lock_jaws(self) -> None:
-        """The wedge of a power chuck: jaws stay where they stopped, and hold what is between them.
-
-        Kilonewtons on a part of half a kilogram are beyond an iterating solver: the part creeps and tilts. So
-        friction under the clamping force is a joint that gives way at the force that it can hold.
-        """
-        self._locked, spec, world = True, self.spec, self.world
-        for jaw in _JAWS:
-            world.servo(self.chuck_body, jaw, self.travel_m, spec.clamp_force_n, spec.settle_speed_m_s)
-        for part in world.parts_touched(self.chuck_body):
-            self._held.append(world.hold(self.chuck_body, part, spec.holding_force_n))
-
     def _drive_door(self, *, latched: bool = False) -> None:
         self._latched = latched
         self.world.wake(self.door_body)
@@ -124,8 +92,7 @@ class MachineTool:
             return True
         if self.execution == "ACTIVE":
             return self._refuse("clamp", "the cycle is running")
-        self.clamp = clamp
-        self._drive_jaws()
+        self.fixture.drive(clamp)
         self._notice("chuck", "machine", {"clamp": clamp.name})
         return True
 
@@ -201,16 +168,16 @@ class MachineTool:
     @property
     def grip(self) -> Clamp:
         """What the pressure switches tell: SOFT once the jaws have met something, HARD with a part held."""
-        if self.clamp == Clamp.HARD and self._held:
+        if self.clamp == Clamp.HARD and self.fixture.held:
             return Clamp.HARD
-        return Clamp.SOFT if self._stood or self.clamp == Clamp.HARD else Clamp.OPEN
+        return Clamp.SOFT if self.fixture.stood or self.clamp == Clamp.HARD else Clamp.OPEN
 
     @property
     def chuck(self) -> str:
         """MTConnect chuck state."""
         if self.grip == Clamp.HARD:
             return "CLOSED"
-        return "OPEN" if self.clamp == Clamp.OPEN and self.travel_m < 0.0005 else "UNLATCHED"
+        return "OPEN" if self.clamp == Clamp.OPEN and self.fixture.travel_m < 0.0005 else "UNLATCHED"
 
     def sense(self, seats: list[tuple[float, float]], arm_inside: bool, period_s: float) -> None:
         """Reads the sensors once a control period.
@@ -220,12 +187,7 @@ class MachineTool:
             arm_inside: whether any of the arm is, or would be, behind the plane of the door.
             period_s: time since the last reading.
         """
-        states = self.world.joint_states(self.chuck_body, _JAWS)
-        before, self.travel_m = self.travel_m, (states[0][0] + states[1][0] + states[2][0]) / 3.0
-        self.jaws_still = abs(self.travel_m - before) < JAWS_STILL_M
-        self._stood = self._stood or (self.jaws_still and self.clamp != Clamp.OPEN)
-        if self.clamp == Clamp.HARD and not self._locked and self.jaws_still:
-            self._lock_jaws()
+        self.fixture.sense()
         self.door_m = self.world.joint_states(self.door_body, (0,))[0][0]
         closed = self.door == "CLOSED"
         if closed and self.door_target == "CLOSED" and not self._latched:
@@ -261,54 +223,3 @@ class MachineTool:
             self.alarm,
             self.cycle_left_s,
         )
-
-
-class Plc:
-    """The machine's loading program.
-
-    - part present and arm still for `STILL_S`: close the chuck gently;
-    - gripper open and jaws at rest, so that the part is centred: clamp hard;
-    - not clamped and seated within `SEAT_S`: alarm, open again, wait until the part has been lifted out;
-    - clamped, seated and arm clear: close the door; door closed: start the cycle, once for each part.
-    """
-
-    STILL_S = 0.15
-    SEAT_S = 0.50
-
-    def __init__(self, machine: MachineTool):
-        self.machine = machine
-        self._still_s = self._unseated_s = 0.0
-        self._lift_out = self._machined = False
-
-    @property
-    def wants_removal(self) -> bool:
-        """Whether a badly seated part must be lifted out before the chuck closes again."""
-        return self._lift_out
-
-    def scan(self, arm_still: bool, gripper_open: bool, period_s: float) -> None:
-        """One scan, after `MachineTool.sense`."""
-        m = self.machine
-        self._still_s = self._still_s + period_s if arm_still else 0.0
-        if not m.part_present:
-            self._lift_out = self._machined = False
-            if m.clamp != Clamp.OPEN and m.execution != "ACTIVE":
-                m.set_clamp(Clamp.OPEN)
-            return
-        if m.clamp == Clamp.OPEN:
-            if self._still_s >= self.STILL_S and not self._lift_out and m.arm_inside:
-                m.set_clamp(Clamp.SOFT)
-        elif m.clamp == Clamp.SOFT:
-            if gripper_open and m.jaws_still:
-                self._unseated_s = 0.0
-                m.set_clamp(Clamp.HARD)
-        elif not (m.seat_ok and m.grip == Clamp.HARD):
-            self._unseated_s += period_s
-            if self._unseated_s >= self.SEAT_S:
-                self._lift_out = True
-                m.raise_alarm("seat")
-                m.set_clamp(Clamp.OPEN)
-        elif not m.arm_inside and m.execution == "READY":
-            if m.door_target == "OPEN":
-                m.request("close door")
-            elif m.door == "CLOSED" and not self._machined:
-                self._machined = m.request("cycle start")

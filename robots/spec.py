@@ -83,8 +83,8 @@ class Joint:
 class ArmSpec:
     """A serial arm: base link, joints from base to wrist, and the flange (z points out of the flange).
 
-    `mount_m` is where its foot stands in a cell, against where the smaller arms stand: a long forearm needs room
-    behind it to get below a machine's lintel.
+    `mount_m` is where its foot stands in a cell, against where the smaller arms stand: a long forearm needs
+    room behind it to get below a machine's lintel.
     """
 
     name: str

@@ -6,7 +6,7 @@ import difflib
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from envs.cell.control import CONTROLS, HandControl, action_size
-from envs.cell.draw import Draw, draw_scene
+from envs.cell.draw import Draw, draw_scene, in_machine
 from envs.cell.layout import CAMERAS
 from envs.cell.observation import OBSERVATIONS, ImageObserver, StateObserver
 from envs.cell.parts import families
@@ -27,13 +27,12 @@ from envs.cell.rewards import weighted
 from envs.cell.scene import Cell, Snapshot
 from envs.cell.task import Task
 from envs.cell.variation import split
-from robots.catalog import ARMS, arm_spec
+from robots.catalog import ARMS, MACHINES, arm_spec, machine_spec
 from robots.gripper import GripperSpec
 from robots.machine_body import MachineSpec
 from robots.scene_types import EngineSpec
 from robots.world import World
 
-MACHINES: Mapping[str, MachineSpec] = {"vertical_lathe": MachineSpec()}
 REWARDS = ("dense", "sparse")
 RENDER_PX = (480, 360)
 
@@ -48,10 +47,10 @@ def choice(what: str, value: object, allowed: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True)
 class CellConfig:
-    """Options of a cell environment, checked when made."""
+    """Options of a cell environment, checked when made; `machine` "" is the one usual for the task."""
 
     robot: str = "lrmate200id"
-    machine: str = "vertical_lathe"
+    machine: str = ""
     observation: str = "state"
     control: str = "ee_yaw"
     reward: str = "dense"
@@ -63,7 +62,7 @@ class CellConfig:
 
     def __post_init__(self) -> None:
         choice("robot", self.robot, ARMS)
-        choice("machine", self.machine, tuple(MACHINES))
+        choice("machine", self.machine, ("", *MACHINES))
         choice("observation", self.observation, OBSERVATIONS)
         choice("control", self.control, CONTROLS)
         choice("reward", self.reward, REWARDS)
@@ -93,14 +92,20 @@ def make(task: str, **options: Any) -> CellEnv:
     Raises:
         ValueError: for an unknown option or value, in one line.
     """
-    names = tuple(CellConfig.__dataclass_fields__)
+    wanted = task_class(task)
+    names = (*CellConfig.__dataclass_fields__, *wanted.options)
     for name in options:
         choice("option", name, names)
+    own = {name: options.pop(name) for name in wanted.options if name in options}
+    for name, value in own.items():
+        if value not in wanted.options[name]:
+            allowed = ", ".join(map(str, wanted.options[name]))
+            raise ValueError(f"{name} {value!r}: allowed are {allowed}")
     if isinstance(options.get("cameras"), list):  # as configuration files give it
         options["cameras"] = tuple(options["cameras"])
     config = CellConfig(**options)
     kind = GoalCellEnv if config.observation == "state" else CellEnv
-    return kind(task_class(task)(), config)
+    return kind(wanted(**own), config)
 
 
 @cache
@@ -109,6 +114,15 @@ def task_class(module: str) -> type[Task]:
     found = import_module(f"envs.cell.tasks.{module}")
     task: type[Task] = getattr(found, "".join(w.capitalize() for w in module.split("_")))
     return task
+
+
+def _machine(task: Task, config: CellConfig) -> MachineSpec | None:
+    if not task.machines:
+        return None
+    name = config.machine or task.machines[0]
+    if name not in task.machines:
+        raise ValueError(f"machine {name!r}: {task.name} is done with {', '.join(task.machines)}")
+    return machine_spec(name)
 
 
 class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
@@ -130,8 +144,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         engine = EngineSpec(rate_hz=task.rate_hz, contact_erp=0.8)
         self.world = World(engine, visuals=config.pictures, window=config.render_mode == "human")
         self.world.look_from(CAMERAS["cell"])
-        machine = MACHINES[config.machine] if task.machine else None
-        self.cell = Cell(self.world, spec, config.gripper, machine)
+        self.cell = Cell(self.world, spec, config.gripper, _machine(task, config), task.stations)
         self._control = HandControl(config.control, self.stride)
         self._observer: StateObserver | ImageObserver
         if config.observation in ("rgb", "rgbd"):
@@ -174,10 +187,12 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
             self._split,
             layout,
             parts=self.task.parts,
-            chuckable=self.task.chuckable,
+            workholding=self.task.workholding,
         )
         spread = self._split.draw(self.np_random, "goal_spread")[0]
-        return replace(draw, goal_m=self.task.draw_goal(self.np_random, spread))
+        if self.task.starts_in_machine:
+            draw = in_machine(draw)
+        return self.task.complete(self.np_random, draw, spread)
 
     def step(self, action: npt.ArrayLike) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """One control period of 50 ms.
@@ -232,13 +247,14 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         terms = task.terms(cell, now)
         dense = weighted(terms, task.weights)
         reward = dense if self.config.reward == "dense" else float(good) - 1.0
-        machine = cell.machine
         info: dict[str, Any] = {
             "is_success": success,
             "instruction": self.instruction,
             "reward_terms": terms,
             "dense_reward": dense,
-            "cost": float(now.collided) + (machine.refused if machine is not None else 0),
+            "cost": sum(now.costs.values()),
+            "costs": now.costs,
+            "peak_force_n": cell.peak_force_n,
             "energy_j": now.energy_j,
             "time_s": now.time_s,
             **task.metrics(cell, now, achieved),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from robots.spec import Vec3
 
 @dataclass(frozen=True)
 class Candidate:
-    """A part as it lies in the tray at the start."""
+    """A part as it lies at the start: in a slot of the tray (1, 2...), or in the machine (slot 0)."""
 
     kind: PartType
     colour: str
@@ -39,15 +39,32 @@ class Draw:
     wording: str
     table: str
     goal_m: Vec3 = (0.0, 0.0, 0.0)
+    station: str = ""
+
+
+def in_machine(draw: Draw) -> Draw:
+    """The same draw with the named part in the machine instead of its slot of the tray."""
+    named, *others = draw.candidates
+    return replace(draw, candidates=(replace(named, slot=0, yaw_rad=0.0), *others))
 
 
 def draw_scene(
-    rng: np.random.Generator, split: Split, layout: Layout, *, parts: bool, chuckable: bool
+    rng: np.random.Generator, split: Split, layout: Layout, *, parts: bool, workholding: str
 ) -> Draw:
-    """Draws an episode: two to four candidates of different colour in different slots."""
+    """Draws an episode: two to four candidates of different colour in different slots.
+
+    Args:
+        rng: Where the draws come from.
+        split: What they are drawn from.
+        layout: Where the slots are.
+        parts: Whether there are any parts.
+        workholding: What the named part must suit, "chuck" or "vise"; "" for any part.
+    """
     candidates: list[Candidate] = []
     if parts:
-        named = [f for f in split.choices["families"] if families()[f]["medium"].chuckable or not chuckable]
+        named = [
+            f for f in split.choices["families"] if workholding in ("", families()[f]["medium"].workholding)
+        ]
         slots = rng.permutation(len(layout.slots_m))
         colours = rng.permutation(list(split.choices["colours"])).tolist()
         for k in range(int(rng.integers(2, 5))):

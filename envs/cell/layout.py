@@ -21,7 +21,7 @@ TABLE_X_M, TABLE_Y_M = (-0.24, 0.36), (-0.56, 0.34)
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things stand, world coordinates; the arm's base is at or near the origin, the table's top z = 0."""
+    """Where things stand, in world coordinates: the arm at or near the origin, the table's top at z = 0."""
 
     base_m: Vec3 = ZERO
     tray_m: Vec3 = (0.185, -0.355, 0.03)
@@ -39,11 +39,11 @@ class Layout:
 
 
 @lru_cache(maxsize=32)
-def scenery(layout: Layout, table: str) -> dict[str, tuple[Shape, ...]]:
+def scenery(layout: Layout, table: str, back_m: float = TABLE_Y_M[1]) -> dict[str, tuple[Shape, ...]]:
     """Fixed bodies, world coordinates, nearest to the cameras first: what hides the rest is drawn first.
 
     Bodies of their own are only compared with what is near them. The floor is there for what falls; it is
-    not drawn, as every pixel that is covered costs time.
+    not drawn, as every pixel that is covered costs time. `back_m` is how far the table reaches along y.
     """
     x, y, z = layout.tray_m
     side, wall = layout.slot_pitch_m * 2 + 0.05, 0.008
@@ -56,7 +56,7 @@ def scenery(layout: Layout, table: str) -> dict[str, tuple[Shape, ...]]:
         size = (wall if sx else side, wall if sy else side, 0.010)
         at = (x + sx * (side - wall) / 2, y + sy * (side - wall) / 2, z + 0.005)
         rims.append(Shape("box", size, at, rgba=_TRAY, collides=False))
-    (left, right), (front, back) = TABLE_X_M, TABLE_Y_M
+    (left, right), front, back = TABLE_X_M, TABLE_Y_M[0], back_m
     left += min(0.0, layout.base_m[0])
     top = (right - left, back - front, 0.04), ((left + right) / 2, (front + back) / 2, -0.02)
     return {

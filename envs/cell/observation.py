@@ -33,7 +33,9 @@ def state_names(task: type[Task], joints: int) -> list[str]:
         names += ["part_across", "part_chuck_across", "part_height"]
         for i in range(_OTHERS):
             names += [f"other_{i + 1}_{k}" for k in ("dx", "dy", "here")]
-    if task.machine:
+    if task.stations:
+        names += [f"goal_{k}" for k in ("dx", "dy", "dz", "x", "y", "z")] + _zoom_names("goal")
+    if task.machines:
         names += [f"seat_{k}" for k in ("dx", "dy", "dz", "turn_cos", "turn_sin")]
         names += [*_zoom_names("seat"), *_zoom_names("door")]
         names += ["chuck_x", "chuck_y", "clamp", "jaw_travel", "present", "seat_ok", "remove", "inside"]
@@ -106,7 +108,12 @@ def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) ->
                 values += [o[0] - cx, o[1] - cy, 1.0]
             else:
                 values += [0.0, 0.0, 0.0]
-    if task.machine and cell.machine is not None:
+    if task.stations:
+        goal, bottom = task.destination_m(cell, now), now.parts[0].bottom_m
+        off = [(a - b) for a, b in zip(bottom, goal, strict=True)]
+        values += [*(10 * d for d in off), *(a - b for a, b in zip(goal, now.command_m, strict=True))]
+        values += _zoom(off[0], off[1], off[2])
+    if task.machines and cell.machine is not None:
         machine, part = cell.machine, now.parts[0]
         axis, n = machine.spec.chuck_m, part.kind.symmetry
         turn = n * part.yaw_rad
@@ -121,7 +128,7 @@ def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) ->
             axis[0],
             axis[1],
             machine.grip * 0.5,
-            machine.travel_m * 100,
+            machine.fixture.travel_m * 100,
             float(machine.part_present),
             float(machine.seat_ok),
             float(cell.plc.wants_removal),

@@ -83,6 +83,11 @@ class PartType:
         """Size across between the jaws."""
         return self.sections[0].across_mm * 1e-3
 
+    @property
+    def workholding(self) -> str:
+        """What holds it in a machine: a chuck, or a vise."""
+        return "chuck" if self.chuckable else "vise"
+
     @cached_property
     def symmetry(self) -> int:
         """How many equal ways round it can be gripped; 0 for any angle."""

@@ -8,14 +8,17 @@ from dataclasses import dataclass, field, replace
 from operator import mul
 from typing import Any, NamedTuple
 
-from envs.cell.draw import Draw
-from envs.cell.layout import CAMERAS, Layout, scenery
+from envs.cell.draw import Candidate, Draw
+from envs.cell.layout import CAMERAS, TABLE_Y_M, Layout, scenery
 from envs.cell.parts import COLOURS, PartType
+from envs.cell.stations import STATIONS
 from envs.ledger import Ledger
 from robots.arm import Arm, HandState
+from robots.chuck import Clamp
 from robots.gripper import GripperSpec
 from robots.machine_body import MachineSpec
-from robots.machine_tool import Clamp, MachineState, MachineTool, Plc
+from robots.machine_tool import MachineState, MachineTool
+from robots.plc import Plc
 from robots.scene_types import CameraSpec, Quat, Surface
 from robots.spec import ArmSpec, Vec3
 from robots.world import World
@@ -24,7 +27,9 @@ from robots.world import World
 PART_FRICTION = 0.5
 STILL_RAD_S = 0.05
 # What arm and hand must not touch.
-FIXTURES = frozenset(("tray", "table", "floor", "machine", "chuck", "door"))
+FIXTURES = frozenset(("tray", "table", "floor", "machine", "chuck", "door", *STATIONS))
+# How far the table reaches along y where stations stand on it.
+WIDE_TABLE_Y_M = 0.42
 
 
 class PartState(NamedTuple):
@@ -79,7 +84,7 @@ class Snapshot:
     held: bool
     gripped: bool
     machine: MachineState | None
-    collided: bool
+    costs: dict[str, float]
     power_w: float
     energy_j: float
 
@@ -92,6 +97,7 @@ class Cell:
     arm_spec: ArmSpec
     gripper: GripperSpec
     machine_spec: MachineSpec | None
+    station_names: tuple[str, ...] = ()
     layout: Layout = field(default_factory=Layout)
     hz: int = 20
 
@@ -119,14 +125,16 @@ class Cell:
         self._build_parts(draw)
         self.machine: MachineTool | None = None
         if self.machine_spec is not None:
-            jaws = draw.candidates[0].kind.chuck_across_m / 2 + 0.002 if draw.candidates else 0.022
-            spec = replace(self.machine_spec, jaw_radius_m=jaws)
-            self.machine = MachineTool(world, spec, self._notice, draw.chuck_offset_m)
-            self.plc = Plc(self.machine)
-        for name, shapes in scenery(self.layout, draw.table).items():
+            self._build_machine(self.machine_spec, draw)
+        for name in self.station_names:
+            x, y, _ = STATIONS[name].at_m
+            world.add_fixed(name, STATIONS[name].shapes, Surface(0.4), xyz_m=(x, y, 0.0))
+        back_m = WIDE_TABLE_Y_M if self.station_names else TABLE_Y_M[1]
+        for name, shapes in scenery(self.layout, draw.table, back_m).items():
             world.add_fixed(name, shapes, Surface(0.4))
         world.lull()
         self._was_held = False
+        self._refused, self.peak_force_n = 0, 0.0
         self._poses = [world.pose(body) for body in self.bodies]
         self._parts = [PartState.of(kind, *at) for kind, at in zip(self.kinds, self._poses, strict=True)]
 
@@ -136,13 +144,31 @@ class Cell:
         down = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, -1.0)
         self.arm.place(self.arm.solve(draw.start_m, down))
 
+    def _build_machine(self, machine_spec: MachineSpec, draw: Draw) -> None:
+        """The machine, its jaws set up for the named part; clamped on it where it starts there."""
+        named = draw.candidates[0] if draw.candidates else None
+        jaws = named.kind.chuck_across_m / 2 + 0.002 if named else 0.022
+        spec = replace(machine_spec, jaw_radius_m=jaws)
+        self.machine = MachineTool(self.world, spec, self._notice, draw.chuck_offset_m)
+        if named is not None and named.slot == 0:
+            self.machine.begin_holding(self.bodies[0], named.kind.chuck_across_m + named.oversize_m)
+        self.plc = Plc(self.machine)
+
+    def _start_m(self, candidate: Candidate, draw: Draw) -> Vec3:
+        """Middle of a part's bottom at the start."""
+        if candidate.slot or self.machine_spec is None:
+            return candidate.at_m
+        (x, y, z), (dx, dy, dz) = self.machine_spec.chuck_m, draw.chuck_offset_m
+        return (x + dx, y + dy, z + dz)
+
     def _build_parts(self, draw: Draw) -> None:
         self.bodies: list[int] = []
         self.kinds: list[PartType] = []
         for k, c in enumerate(draw.candidates):
             half = c.yaw_rad / 2
             link = c.kind.link(COLOURS[c.colour], c.oversize_m, c.mass_ratio)
-            at = (c.at_m[0], c.at_m[1], c.at_m[2] + c.kind.height_m / 2)
+            x, y, z = self._start_m(c, draw)
+            at = (x, y, z + c.kind.height_m / 2)
             quat = (0.0, 0.0, math.sin(half), math.cos(half))
             # Spinning friction stands for the width of a pad's or jaw's contact patch.
             surface = Surface(PART_FRICTION, 0.005)
@@ -193,10 +219,12 @@ class Cell:
         if held != self._was_held:
             self._was_held = held
             self.ledger.append(self.time_s, "part_grasped" if held else "part_released", "part_0")
-        state = self._scan_machine(hand, parts) if self.machine is not None else None
+        state = self._scan_machine(hand, parts, gripped) if self.machine is not None else None
         collided = self._collided()
         if collided:
             self.ledger.append(self.time_s, "collision", "arm")
+        self.peak_force_n = max(self.peak_force_n, math.hypot(*hand.force_n))
+        costs = {"collision": float(collided), "interlock": self._newly_refused()}
         return Snapshot(
             self.time_s,
             hand,
@@ -207,10 +235,15 @@ class Cell:
             held,
             gripped,
             state,
-            collided,
+            costs,
             power,
             self.energy_j,
         )
+
+    def _newly_refused(self) -> float:
+        """Requests that interlocks refused since this was asked last."""
+        before, self._refused = self._refused, self.machine.refused if self.machine is not None else 0
+        return float(self._refused - before)
 
     def _part_states(self) -> list[PartState]:
         """The parts now; what has not moved since is not worked out again."""
@@ -226,7 +259,7 @@ class Cell:
         near = math.dist(hand.position_m, part.grip_m) < 0.015
         return near and abs(hand.opening_m - part.kind.grip_across_m) < 0.003
 
-    def _scan_machine(self, hand: HandState, parts: list[PartState]) -> MachineState:
+    def _scan_machine(self, hand: HandState, parts: list[PartState], gripped: bool) -> MachineState:
         machine = self.machine
         assert machine is not None
         cx, cy, cz = machine.spec.chuck_m
@@ -237,7 +270,7 @@ class Cell:
         ]
         machine.sense(seats, self.reaches_in(hand), self.period_s)
         still = max(map(abs, hand.dq_rad_s)) < STILL_RAD_S
-        self.plc.scan(still, not self.arm.closed and hand.opening_m > 0.072, self.period_s)
+        self.plc.scan(still, not self.arm.closed and hand.opening_m > 0.072, gripped, self.period_s)
         return machine.state()
 
     def reaches_in(self, hand: HandState) -> bool:

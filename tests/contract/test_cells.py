@@ -98,7 +98,7 @@ def test_what_nobody_touches_does_not_move(env_id):
 
     def resting():
         bodies = [world.body(name) for name in world.names if name != "arm"]
-        jaws = [world.joint_states(cell.machine.chuck_body, (0, 1, 2))] if cell.machine else []
+        jaws = [world.joint_states(cell.machine.fixture.body, (0, 1, 2))] if cell.machine else []
         return [world.pose(body) for body in bodies], jaws
 
     still = [0.0] * (env.action_space.shape[0] - 1) + [1.0]

@@ -13,9 +13,11 @@ from envs.cell.task import Task
 from robots import kinematics
 from robots.arm import Arm
 from robots.catalog import ARMS, arm_spec
+from robots.chuck import Clamp
 from robots.gripper import GripperSpec
 from robots.machine_body import MachineSpec
-from robots.machine_tool import REQUESTS, Clamp, MachineTool, Plc
+from robots.machine_tool import REQUESTS, MachineTool
+from robots.plc import Plc
 from robots.scene_types import EngineSpec, Surface
 from robots.spec import Link, Shape
 from robots.world import World
@@ -211,7 +213,7 @@ def test_the_chuck_centres_and_its_jaws_stay_coupled(world, offset_m):
     eccentricity = math.hypot(x - machine.spec.chuck_m[0], y - machine.spec.chuck_m[1])
     tilt = 2 * math.hypot(q[0], q[1])
     assert 2 * (eccentricity + 0.025 * tilt) <= 1e-4
-    travel = [s[0] for s in world.joint_states(machine.chuck_body, (0, 1, 2))]
+    travel = [s[0] for s in world.joint_states(machine.fixture.body, (0, 1, 2))]
     assert max(travel) - min(travel) < 5e-5
 
 
@@ -256,7 +258,7 @@ def test_a_misplaced_part_jams_on_the_jaws(world):
         height = max(z + 0.04, at[2] + 0.015 - 0.003 * k)
         arm.move(arm.solve((at[0], at[1], height), tool_down(0.0)), PERIOD)
         arm.guard(arm.read())
-        worst = min((c.distance_m for c in world.contacts(part, machine.chuck_body)), default=0.0)
+        worst = min((c.distance_m for c in world.contacts(part, machine.fixture.body)), default=0.0)
         assert worst > -0.001
     (px, py, pz), _ = world.pose(part)
     jammed = pz - 0.025 > z + machine.spec.jaw_height_m - 0.004

@@ -15,10 +15,11 @@ import math
 from types import MappingProxyType
 
 from envs.cell import plan, rewards
+from envs.cell.handling import INSIDE_M, fetch, lift
 from envs.cell.plan import KeyPose
 from envs.cell.scene import Cell, Snapshot
-from envs.cell.task import INSIDE_M, Task, fetch, lift
-from robots.machine_tool import Clamp
+from envs.cell.task import Task
+from robots.chuck import Clamp
 
 GAP_M = 0.0001
 RUN_OUT_M = 0.0001
@@ -38,8 +39,8 @@ class LoadChuck(Task):
     name = "LoadChuck"
     verb = "load"
     target = " into the chuck"
-    machine = True
-    chuckable = True
+    machines = ("vertical_lathe",)
+    workholding = "chuck"
     max_steps = 300
     weights = MappingProxyType(
         {"reach": 1.0, "grasp": 1.0, "carry": 2.0, "seat": 1.0, "clamp": 2.0, "clear": 1.0}

@@ -9,15 +9,17 @@ Success: middle of the part within 10 mm of the goal, held by the fingers, for 5
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
 from envs.cell import rewards
+from envs.cell.draw import Draw
+from envs.cell.handling import fetch
 from envs.cell.plan import KeyPose
 from envs.cell.scene import Cell, Snapshot
-from envs.cell.task import Task, fetch
-from robots.spec import Vec3
+from envs.cell.task import Task
 
 WITHIN_M = 0.010
 GOAL_SPREAD_M = 0.08
@@ -34,12 +36,12 @@ class PickPart(Task):
     tolerance = (WITHIN_M, WITHIN_M, WITHIN_M, 0.5)
     norm = True
 
-    def draw_goal(self, rng: np.random.Generator, spread: float) -> Vec3:
+    def complete(self, rng: np.random.Generator, draw: Draw, spread: float) -> Draw:
         """Above the tray."""
         dx, dy, dz = (spread * rng.uniform(-1.0, 1.0, 3)).tolist()
         low, high = GOAL_HEIGHT_M
         z = (low + high + dz * (high - low)) / 2
-        return (0.185 + GOAL_SPREAD_M * dx, -0.355 + GOAL_SPREAD_M * dy, z)
+        return replace(draw, goal_m=(0.185 + GOAL_SPREAD_M * dx, -0.355 + GOAL_SPREAD_M * dy, z))
 
     def achieved(self, cell: Cell, now: Snapshot) -> list[float]:
         """Middle of the named part, and whether the fingers hold it."""

@@ -9,11 +9,13 @@ Success: TCP within 10 mm of the goal for 5 consecutive steps.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
 from envs.cell import rewards
+from envs.cell.draw import Draw
 from envs.cell.plan import KeyPose
 from envs.cell.scene import Cell, Snapshot
 from envs.cell.task import Task
@@ -36,13 +38,13 @@ class Reach(Task):
     tolerance = (REACHED_M, REACHED_M, REACHED_M)
     norm = True
 
-    def draw_goal(self, rng: np.random.Generator, spread: float) -> Vec3:
+    def complete(self, rng: np.random.Generator, draw: Draw, spread: float) -> Draw:
         """A uniform goal in the box."""
         shares = 0.5 + spread * (rng.random(3) - 0.5)
         x, y, z = (
             lo + f * (hi - lo) for f, lo, hi in zip(shares.tolist(), GOAL_LOW_M, GOAL_HIGH_M, strict=True)
         )
-        return (x, y, z)
+        return replace(draw, goal_m=(x, y, z))
 
     def achieved(self, cell: Cell, now: Snapshot) -> list[float]:
         """TCP position as measured."""

@@ -1,0 +1,1 @@
+"""Machine tools, one file with a `SPEC` each."""

@@ -1,0 +1,76 @@
+"""The small program that runs a machine tool, the same for every agent."""
+
+from __future__ import annotations
+
+from robots.chuck import Clamp
+from robots.machine_tool import MachineTool
+
+
+class Plc:
+    """The machine's loading program.
+
+    - part present and arm still for `STILL_S`: close the chuck gently;
+    - gripper open and jaws at rest, so that the part is centred: clamp hard;
+    - not clamped and seated within `SEAT_S`: alarm, open again, wait until the part has been lifted out;
+    - clamped, seated and arm clear: close the door; door closed: start the cycle, once for each part;
+    - cycle over: open the door; gripper closed on the machined part and arm still: unclamp.
+    """
+
+    STILL_S = 0.15
+    SEAT_S = 0.50
+
+    def __init__(self, machine: MachineTool):
+        self.machine = machine
+        self._still_s = self._unseated_s = 0.0
+        self._lift_out = False
+        # What is clamped when the program starts has been machined.
+        self._machined = machine.grip == Clamp.HARD
+
+    @property
+    def machined(self) -> bool:
+        """Whether the part in the machine has been machined."""
+        return self._machined
+
+    @property
+    def wants_removal(self) -> bool:
+        """Whether a badly seated part must be lifted out before the chuck closes again."""
+        return self._lift_out
+
+    def scan(self, arm_still: bool, gripper_open: bool, gripped: bool, period_s: float) -> None:
+        """One scan, after `MachineTool.sense`, with what the robot's controller tells."""
+        m = self.machine
+        self._still_s = self._still_s + period_s if arm_still else 0.0
+        if not m.part_present:
+            self._lift_out = self._machined = False
+            if m.clamp != Clamp.OPEN and m.execution != "ACTIVE":
+                m.set_clamp(Clamp.OPEN)
+            return
+        if m.clamp == Clamp.OPEN:
+            waits = self._lift_out or self._machined
+            if self._still_s >= self.STILL_S and not waits and m.arm_inside:
+                m.set_clamp(Clamp.SOFT)
+        elif m.clamp == Clamp.SOFT:
+            if gripper_open and m.fixture.still:
+                self._unseated_s = 0.0
+                m.set_clamp(Clamp.HARD)
+        else:
+            self._serve_clamped(gripped, period_s)
+
+    def _serve_clamped(self, gripped: bool, period_s: float) -> None:
+        m = self.machine
+        if not (m.seat_ok and m.grip == Clamp.HARD):
+            self._unseated_s += period_s
+            if self._unseated_s >= self.SEAT_S:
+                self._lift_out = True
+                m.raise_alarm("seat")
+                m.set_clamp(Clamp.OPEN)
+        elif self._machined and m.arm_inside:
+            if gripped and self._still_s >= self.STILL_S:
+                m.set_clamp(Clamp.OPEN)
+        elif not m.arm_inside and m.execution == "READY":
+            if self._machined:
+                m.request("open door")
+            elif m.door_target == "OPEN":
+                m.request("close door")
+            elif m.door == "CLOSED":
+                self._machined = m.request("cycle start")
