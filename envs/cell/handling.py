@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from envs.cell import plan
 from envs.cell.plan import KeyPose
@@ -15,6 +16,14 @@ AT_PART_M = 0.0025
 # Once round the part, open fingers leave room to line up without rising again.
 LOW_ALIGNED_M = 0.010
 CLEARANCE_M = 0.065
+# Height of the hand that carries a part over trays and other parts, and before the robot's own foot.
+CARRY_Z_M = 0.20
+# A part is set down from a hand this close to above its place, at this speed.
+OVER_M = 0.002
+SET_DOWN_M_S = 0.15
+# So far above its place a part may be let go.
+LET_GO_M = 0.0015
+RISE_M = 0.06
 # So far past the way point before the door a position counts as inside the machine.
 INSIDE_M = 0.07
 
@@ -74,3 +83,90 @@ def lift(now: Snapshot, height_m: float = CLEARANCE_M) -> KeyPose:
     """Straight up, holding."""
     at = now.command_m
     return KeyPose("lift", (at[0], at[1], at[2] + height_m), now.command_yaw_rad, True)
+
+
+def over(cell: Cell, now: Snapshot, to: Vec3, *, close: bool) -> list[KeyPose]:
+    """Way points to above `to`: out of or into the machine, and round the robot's foot."""
+    if through := route(cell, now, to, close=close):
+        return through
+    at, bend = now.command_m, 0.08
+    if at[1] * to[1] < 0.0 and min(abs(at[1]), abs(to[1])) > bend:
+        return [
+            KeyPose("pass", (cell.layout.door_x_m, 0.0, max(at[2], CARRY_Z_M)), now.command_yaw_rad, close)
+        ]
+    return []
+
+
+def deliver(
+    cell: Cell, now: Snapshot, to_m: Vec3, *, within_m: float, turn_rad: float | None = None
+) -> list[KeyPose]:
+    """Key poses that fetch the named part, set it down and leave.
+
+    Args:
+        cell: The cell.
+        now: Its state.
+        to_m: Where the middle of the part's bottom belongs (world).
+        within_m: How far from there it may be let go.
+        turn_rad: The part's turn about the vertical there; None for any.
+    """
+    part = now.parts[0]
+    off_m = math.hypot(part.bottom_m[0] - to_m[0], part.bottom_m[1] - to_m[1])
+    rests = off_m < within_m and part.bottom_m[2] - to_m[2] < LET_GO_M
+    if rests and (not now.held or now.command_m[2] - now.hand.position_m[2] < LET_GO_M):
+        return leave(now)
+    if now.held:
+        return carry(cell, now, to_m, turn_rad)
+    keys = fetch(cell, now)
+    grasp = keys[-1]
+    (x, y, _), yaw = grasp.position_m, grasp.yaw_rad
+    goal = (to_m[0], to_m[1], to_m[2] + part.kind.grip_height_m)
+    yaw_there = yaw if turn_rad is None else yaw + turned_by(now, turn_rad)
+    keys.append(KeyPose("lift", (x, y, max(CARRY_Z_M, grasp.position_m[2])), yaw, True, frame="part"))
+    if y * goal[1] < 0.0:
+        keys.append(KeyPose("pass", (cell.layout.door_x_m, 0.0, CARRY_Z_M), yaw, True))
+    above = max(CARRY_Z_M, goal[2] + RISE_M)
+    return [
+        *keys,
+        KeyPose("above", (goal[0], goal[1], above), yaw_there, True),
+        KeyPose("place", goal, yaw_there, True, SET_DOWN_M_S),
+        KeyPose("release", goal, yaw_there, False, wait="open"),
+        KeyPose("retreat", (goal[0], goal[1], goal[2] + RISE_M), yaw_there, False),
+    ]
+
+
+def turned_by(now: Snapshot, turn_rad: float) -> float:
+    """The smallest turn that brings the part to one of its equal ways at `turn_rad`."""
+    part = now.parts[0]
+    if not part.kind.symmetry:
+        return 0.0
+    return plan.wrap(turn_rad - part.yaw_rad, 2 * math.pi / part.kind.symmetry)
+
+
+def carry(cell: Cell, now: Snapshot, to_m: Vec3, turn_rad: float | None) -> list[KeyPose]:
+    """From wherever the held part is: up, over, down; its axis is aimed, not the hand's."""
+    part, at, hand = now.parts[0], now.command_m, now.hand.position_m
+    x = to_m[0] - (part.bottom_m[0] - hand[0])
+    y = to_m[1] - (part.bottom_m[1] - hand[1])
+    down = to_m[2] + (hand[2] - part.bottom_m[2]) + LET_GO_M / 5
+    here = now.command_yaw_rad
+    yaw = here if turn_rad is None else here + turned_by(now, turn_rad)
+    high = max(CARRY_Z_M, down + RISE_M)
+    place = KeyPose("place", (x, y, down), yaw, True, SET_DOWN_M_S)
+    rest = [replace(place, name="release", close=False, wait="open")]
+    rest.append(KeyPose("retreat", (x, y, down + RISE_M), yaw, False))
+    aside = math.hypot(at[0] - x, at[1] - y)
+    low = at[2] < high - 0.01
+    if aside < (3 * OVER_M if low else OVER_M) and abs(yaw - here) < 0.02:
+        return [place, *rest]
+    above = KeyPose("above", (x, y, high), yaw, True)
+    if low and aside > 0.01:
+        return [KeyPose("lift", (at[0], at[1], high), here, True), above, place, *rest]
+    return [*over(cell, now, above.position_m, close=True), above, place, *rest]
+
+
+def leave(now: Snapshot) -> list[KeyPose]:
+    """Open, then straight up."""
+    part, at, yaw = now.parts[0], now.command_m, now.command_yaw_rad
+    up = KeyPose("retreat", (at[0], at[1], part.grip_m[2] + RISE_M), yaw, False)
+    wide = now.hand.opening_m > part.kind.grip_across_m + 0.010
+    return [up] if wide else [KeyPose("release", at, yaw, False, wait="open"), up]

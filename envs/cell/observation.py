@@ -33,7 +33,7 @@ def state_names(task: type[Task], joints: int) -> list[str]:
         names += ["part_across", "part_chuck_across", "part_height"]
         for i in range(_OTHERS):
             names += [f"other_{i + 1}_{k}" for k in ("dx", "dy", "here")]
-    if task.stations:
+    if task.places:
         names += [f"goal_{k}" for k in ("dx", "dy", "dz", "x", "y", "z")] + _zoom_names("goal")
     if task.machines:
         names += [f"seat_{k}" for k in ("dx", "dy", "dz", "turn_cos", "turn_sin")]
@@ -108,7 +108,7 @@ def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) ->
                 values += [o[0] - cx, o[1] - cy, 1.0]
             else:
                 values += [0.0, 0.0, 0.0]
-    if task.stations:
+    if task.places:
         goal, bottom = task.destination_m(cell, now), now.parts[0].bottom_m
         off = [(a - b) for a, b in zip(bottom, goal, strict=True)]
         values += [*(10 * d for d in off), *(a - b for a, b in zip(goal, now.command_m, strict=True))]

@@ -30,6 +30,7 @@ class Task(ABC):
     workholding: ClassVar[str] = ""  # what the named part must suit: "chuck", "vise", "" for any
     starts_in_machine: ClassVar[bool] = False
     stations: ClassVar[tuple[str, ...]] = ()
+    places: ClassVar[bool] = False  # whether the named part belongs at `destination_m`
     options: ClassVar[Mapping[str, tuple[Any, ...]]] = {}  # of its own, the usual value first
     rate_hz: ClassVar[int] = 300
     max_steps: ClassVar[int] = 200

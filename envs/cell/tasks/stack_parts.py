@@ -1,0 +1,35 @@
+"""StackParts: put the named part on another part.
+
+Randomised: two to four candidates of different colour, any family, size and slot; pose, size, mass and friction by the split (seen: +-20 mm, any yaw, +-0.05 mm, +-10 %, combined friction
+0.20-0.35); the hand's start (+-40 mm).
+Success: the part stands upright (2 degrees) on the other, axes within 8 mm, gap between them <= 1 mm, let go,
+hand at least 40 mm away, for 5 consecutive steps.
+"""
+
+from __future__ import annotations
+
+from envs.cell.draw import Draw
+from envs.cell.placing import GAP_M, LEAN_RAD, PlaceTask
+from envs.cell.scene import Cell, Snapshot
+from robots.spec import Vec3
+
+
+class StackParts(PlaceTask):
+    """Put the named part on another."""
+
+    name = "StackParts"
+    verb = "stack"
+    WITHIN_M = 0.008
+    tolerance = (WITHIN_M, GAP_M, LEAN_RAD, 0.5, 0.5)
+
+    def destination_m(self, cell: Cell, now: Snapshot) -> Vec3:
+        """The middle of the other part's top."""
+        below = now.parts[1]
+        h = below.kind.height_m
+        x, y, z = (b + h * u for b, u in zip(below.bottom_m, below.up, strict=True))
+        return (x, y, z)
+
+    def say_target(self, draw: Draw) -> str:
+        """The other part, by colour and word."""
+        below = draw.candidates[1]
+        return f" on the {below.colour} {below.kind.word}"
