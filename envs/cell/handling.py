@@ -18,6 +18,8 @@ LOW_ALIGNED_M = 0.010
 CLEARANCE_M = 0.065
 # Height of the hand that carries a part over trays and other parts, and before the robot's own foot.
 CARRY_Z_M = 0.20
+# Nearer than this to the axis of the robot's foot no hand points down; it passes at `PASS_M`.
+FOOT_M, PASS_M = 0.22, 0.28
 # A part is set down from a hand this close to above its place, at this speed.
 OVER_M = 0.002
 SET_DOWN_M_S = 0.15
@@ -89,12 +91,27 @@ def over(cell: Cell, now: Snapshot, to: Vec3, *, close: bool) -> list[KeyPose]:
     """Way points to above `to`: out of or into the machine, and round the robot's foot."""
     if through := route(cell, now, to, close=close):
         return through
-    at, bend = now.command_m, 0.08
-    if at[1] * to[1] < 0.0 and min(abs(at[1]), abs(to[1])) > bend:
-        return [
-            KeyPose("pass", (cell.layout.door_x_m, 0.0, max(at[2], CARRY_Z_M)), now.command_yaw_rad, close)
-        ]
-    return []
+    at = now.command_m
+    return [
+        KeyPose("pass", (x, y, max(at[2], CARRY_Z_M)), now.command_yaw_rad, close)
+        for x, y in around(at, to, cell.layout.base_m)
+    ]
+
+
+def around(at: Vec3, to: Vec3, foot: Vec3) -> list[tuple[float, float]]:
+    """A way point (x, y) where the straight way comes too near the robot's foot; none where it does not."""
+    dx, dy = to[0] - at[0], to[1] - at[1]
+    length = math.hypot(dx, dy)
+    if length < 1e-9:
+        return []
+    share = ((foot[0] - at[0]) * dx + (foot[1] - at[1]) * dy) / length**2
+    nx, ny = at[0] + share * dx - foot[0], at[1] + share * dy - foot[1]
+    near = math.hypot(nx, ny)
+    if not 0.0 < share < 1.0 or near >= FOOT_M:
+        return []
+    # On the side of the machine, whatever side the straight way would take.
+    c, s = (nx / near, ny / near) if nx > 0.0 else (1.0, 0.0)
+    return [(foot[0] + PASS_M * c, foot[1] + PASS_M * s)]
 
 
 def deliver(
@@ -122,8 +139,8 @@ def deliver(
     goal = (to_m[0], to_m[1], to_m[2] + part.kind.grip_height_m)
     yaw_there = yaw if turn_rad is None else yaw + turned_by(now, turn_rad)
     keys.append(KeyPose("lift", (x, y, max(CARRY_Z_M, grasp.position_m[2])), yaw, True, frame="part"))
-    if y * goal[1] < 0.0:
-        keys.append(KeyPose("pass", (cell.layout.door_x_m, 0.0, CARRY_Z_M), yaw, True))
+    passing = around((x, y, 0.0), goal, cell.layout.base_m)
+    keys += [KeyPose("pass", (u, v, CARRY_Z_M), yaw, True) for u, v in passing]
     above = max(CARRY_Z_M, goal[2] + RISE_M)
     return [
         *keys,

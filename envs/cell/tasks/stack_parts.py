@@ -1,7 +1,8 @@
 """StackParts: put the named part on another part.
 
-Randomised: two to four candidates of different colour, any family, size and slot; pose, size, mass and friction by the split (seen: +-20 mm, any yaw, +-0.05 mm, +-10 %, combined friction
-0.20-0.35); the hand's start (+-40 mm).
+Randomised: two to four candidates of different colour, any family, size and slot; pose, size, mass and
+friction by the split (seen: +-20 mm, any yaw, +-0.05 mm, +-10 %, combined friction 0.20-0.35); the hand's
+start (+-40 mm).
 Success: the part stands upright (2 degrees) on the other, axes within 8 mm, gap between them <= 1 mm, let go,
 hand at least 40 mm away, for 5 consecutive steps.
 """
