@@ -1,7 +1,7 @@
 """The taught program: key poses recorded once at the nominal layout, replayed blindly.
 
-This is how most robots on shop floors work. A program belongs to a part type, a slot and a target; the work order
-(the instruction) says which. Where the order leaves one out, the medium part's or slot 1's program runs.
+This is how most robots on shop floors work. A program belongs to a part type, a slot and a target; the work
+order (the instruction) says which. Where it leaves one out, the medium part's or slot 1's program runs.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ DOOR, CLAMP, PRESENT, SEAT, CYCLE, ALARM = range(6)
 _ORDER = re.compile(r"the (?P<size>\w+) (?P<colour>\w+) (?P<part>\w+) from (?:slot \d+|the \w+)")
 _SLOT = re.compile(r"from slot (\d+)")
 _TARGET = re.compile(r"(?:into|on) the (.+?)(?: now)?$")
+SETTLED_M = 5e-4
 # Orders seen in a row without a new program before teaching ends.
 _PATIENCE, _MOST = 150, 2000
 
@@ -167,6 +168,8 @@ def arrived(key: Any, robot: np.ndarray) -> bool:
 
 def signal(key: Any, robot: np.ndarray, machine: np.ndarray) -> bool:
     """Whether the signal that a key pose waits for is there."""
+    if key.wait == "settled":
+        return float(np.abs(robot[MEASURED] - np.array(key.position_m)).max()) < SETTLED_M
     if key.wait == "gripped":
         return bool(robot[GRIPPED] > 0.5)
     if key.wait == "soft clamp":

@@ -40,6 +40,7 @@ class Draw:
     table: str
     goal_m: Vec3 = (0.0, 0.0, 0.0)
     station: str = ""
+    gauge_error_um: float = 0.0
 
 
 def in_machine(draw: Draw) -> Draw:

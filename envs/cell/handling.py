@@ -24,7 +24,7 @@ FOOT_M, PASS_M = 0.22, 0.28
 OVER_M = 0.002
 SET_DOWN_M_S = 0.15
 # So far above its place a part may be let go.
-LET_GO_M = 0.0015
+LET_GO_M = 0.0006
 RISE_M = 0.06
 # So far past the way point before the door a position counts as inside the machine.
 INSIDE_M = 0.07
@@ -129,7 +129,8 @@ def deliver(
     part = now.parts[0]
     off_m = math.hypot(part.bottom_m[0] - to_m[0], part.bottom_m[1] - to_m[1])
     rests = off_m < within_m and part.bottom_m[2] - to_m[2] < LET_GO_M
-    if rests and (not now.held or now.command_m[2] - now.hand.position_m[2] < LET_GO_M):
+    settled = abs(now.command_m[2] - now.hand.position_m[2]) < LET_GO_M
+    if rests and (settled or not now.held):
         return leave(now)
     if now.held:
         return carry(cell, now, to_m, turn_rad)
@@ -145,7 +146,7 @@ def deliver(
     return [
         *keys,
         KeyPose("above", (goal[0], goal[1], above), yaw_there, True),
-        KeyPose("place", goal, yaw_there, True, SET_DOWN_M_S),
+        KeyPose("place", goal, yaw_there, True, SET_DOWN_M_S, wait="settled"),
         KeyPose("release", goal, yaw_there, False, wait="open"),
         KeyPose("retreat", (goal[0], goal[1], goal[2] + RISE_M), yaw_there, False),
     ]
@@ -164,11 +165,11 @@ def carry(cell: Cell, now: Snapshot, to_m: Vec3, turn_rad: float | None) -> list
     part, at, hand = now.parts[0], now.command_m, now.hand.position_m
     x = to_m[0] - (part.bottom_m[0] - hand[0])
     y = to_m[1] - (part.bottom_m[1] - hand[1])
-    down = to_m[2] + (hand[2] - part.bottom_m[2]) + LET_GO_M / 5
+    down = to_m[2] + (hand[2] - part.bottom_m[2]) + LET_GO_M / 3
     here = now.command_yaw_rad
     yaw = here if turn_rad is None else here + turned_by(now, turn_rad)
     high = max(CARRY_Z_M, down + RISE_M)
-    place = KeyPose("place", (x, y, down), yaw, True, SET_DOWN_M_S)
+    place = KeyPose("place", (x, y, down), yaw, True, SET_DOWN_M_S, wait="settled")
     rest = [replace(place, name="release", close=False, wait="open")]
     rest.append(KeyPose("retreat", (x, y, down + RISE_M), yaw, False))
     aside = math.hypot(at[0] - x, at[1] - y)

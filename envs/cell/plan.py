@@ -13,7 +13,7 @@ from typing import Literal
 
 from robots.spec import Vec3
 
-Wait = Literal["none", "open", "gripped", "soft clamp", "hard clamp"]
+Wait = Literal["none", "settled", "open", "gripped", "soft clamp", "hard clamp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class KeyPose:
         close: Whether the gripper is told to close.
         speed_m_s: Top speed on the way there.
         frame: What the pose belongs to: "part" poses move with the part, "world" poses do not.
-        wait: Signal that must come before the next pose.
+        wait: Signal that must come before the next pose; "settled" is the hand's own, at rest on the pose.
     """
 
     name: str

@@ -15,6 +15,7 @@ from envs.cell.stations import STATIONS
 from envs.ledger import Ledger
 from robots.arm import Arm, HandState
 from robots.chuck import Clamp
+from robots.gauge import Gauge
 from robots.gripper import GripperSpec
 from robots.machine_body import MachineSpec
 from robots.machine_tool import MachineState, MachineTool
@@ -28,6 +29,7 @@ PART_FRICTION = 0.5
 STILL_RAD_S = 0.05
 # What arm and hand must not touch.
 FIXTURES = frozenset(("tray", "table", "floor", "machine", "chuck", "door", *STATIONS))
+CLEAR_OF_GAUGE_M = 0.035
 # How far the table reaches along y where stations stand on it.
 WIDE_TABLE_Y_M = 0.42
 
@@ -85,6 +87,7 @@ class Snapshot:
     gripped: bool
     machine: MachineState | None
     costs: dict[str, float]
+    measured_mm: float
     power_w: float
     energy_j: float
 
@@ -132,6 +135,9 @@ class Cell:
         back_m = WIDE_TABLE_Y_M if self.station_names else TABLE_Y_M[1]
         for name, shapes in scenery(self.layout, draw.table, back_m).items():
             world.add_fixed(name, shapes, Surface(0.4))
+        self.gauge: Gauge | None = None
+        if "gauge" in self.station_names:
+            self.gauge = Gauge(STATIONS["gauge"].within_m, draw.gauge_error_um)
         world.lull()
         self._was_held = False
         self._refused, self.peak_force_n = 0, 0.0
@@ -236,9 +242,22 @@ class Cell:
             gripped,
             state,
             costs,
+            self._measure(hand, parts[0]) if self.gauge is not None else 0.0,
             power,
             self.energy_j,
         )
+
+    def _measure(self, hand: HandState, part: PartState) -> float:
+        """The gauge's reading of the named part, 0 where there is none."""
+        gauge, at = self.gauge, STATIONS["gauge"].at_m
+        assert gauge is not None
+        off = math.hypot(part.bottom_m[0] - at[0], part.bottom_m[1] - at[1])
+        size_mm = 1e3 * (part.kind.grip_across_m + self.draw.candidates[0].oversize_m)
+        clear = math.dist(hand.position_m, part.grip_m) > CLEAR_OF_GAUGE_M
+        gap = part.bottom_m[2] - at[2]
+        if gauge.sense(off, gap, size_mm, clear=clear, period_s=self.period_s):
+            self.ledger.append(self.time_s, "measurement", "part_0", size_mm=gauge.reading_mm)
+        return gauge.reading_mm
 
     def _newly_refused(self) -> float:
         """Requests that interlocks refused since this was asked last."""
