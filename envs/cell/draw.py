@@ -40,6 +40,8 @@ class Draw:
     table: str
     goal_m: Vec3 = (0.0, 0.0, 0.0)
     station: str = ""
+    door_friction_n: float = 15.0
+    door_ajar_m: float = 0.0
 
 
 def in_machine(draw: Draw) -> Draw:
