@@ -362,7 +362,12 @@ class World:
     def drag(self, body: int, joint: int, effort: float) -> None:
         """Dry friction in one joint: it resists motion with up to `effort`; replaces any servo."""
         bullet.setJointMotorControl2(
-            body, joint, bullet.VELOCITY_CONTROL, targetVelocity=0.0, force=effort, physicsClientId=self.client
+            body,
+            joint,
+            bullet.VELOCITY_CONTROL,
+            targetVelocity=0.0,
+            force=effort,
+            physicsClientId=self.client,
         )
 
     # -- reading ----------------------------------------------------------------------------------

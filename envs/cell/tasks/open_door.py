@@ -61,7 +61,9 @@ class OpenDoor(Task):
     def complete(self, rng: np.random.Generator, draw: Draw, spread: float) -> Draw:
         """How far the door is ajar and the friction of its rail, uniform."""
         ajar, friction = (0.5 + spread * (rng.random(2) - 0.5)).tolist()
-        return replace(draw, door_ajar_m=_between(AJAR_M, ajar), door_friction_n=_between(FRICTION_N, friction))
+        return replace(
+            draw, door_ajar_m=_between(AJAR_M, ajar), door_friction_n=_between(FRICTION_N, friction)
+        )
 
     def say(self, draw: Draw) -> str:
         """Such as "open the door"."""
