@@ -22,7 +22,7 @@ DOOR_TRAVEL_M = 0.40
 OPENING_Y_M = 0.19
 # The middle of the door's leaf before that of the machine's front.
 _DOOR_BACK_M = 0.022
-# A hand door's handle: a free-standing bar, so far before the leaf that the hand stays out of the light curtain.
+# A hand door's handle: a bar so far before the leaf that the hand stays out of the light curtain.
 HANDLE_X_M, HANDLE_Y_M, HANDLE_Z_M = 0.073, -0.16, 0.24
 HANDLE_RADIUS_M = 0.010
 # The bar above and below where it is gripped, and the bracket under it.
@@ -40,7 +40,7 @@ class MachineSpec:
     its maker states it (20 kN: a small power chuck at a fifth of its pressure, as for slender parts).
     `clamp_friction` is that of hardened jaws on steel: what they hold is the product of the two.
 
-    A "hand" door has no drive but a handle; it slides against the dry friction of its rail, `door_friction_n`.
+    A "hand" door has no drive but a handle; `door_friction_n` is the dry friction of its rail.
     """
 
     chuck_m: Vec3 = (0.50, 0.0, 0.16)

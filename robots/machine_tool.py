@@ -132,18 +132,8 @@ class MachineTool:
         if what == "unclamp":
             return self.set_clamp(Clamp.OPEN)
         if what in ("close door", "open door"):
-            if self.spec.door_drive == "hand":
-                return self._refuse(what, "the door is moved by hand")
-            if what == "close door" and self.arm_inside:
-                return self._refuse(what, "the arm is inside")
-            if what == "open door" and running:
-                return self._refuse(what, "the cycle is running")
-            target = "CLOSED" if what == "close door" else "OPEN"
-            if target != self.door_target:
-                self.door_target = target
-                self._drive_door()
-                self._notice("door", "machine", {"target": target})
-        elif what == "blow":
+            return self._move_door(what)
+        if what == "blow":
             if running:
                 return self._refuse(what, "the cycle is running")
             self.blowing_s = 0.5
@@ -153,6 +143,20 @@ class MachineTool:
                 return self._refuse(what, reason)
             self._execute("ACTIVE")
             self.cycle_left_s = self.spec.cycle_s
+        return True
+
+    def _move_door(self, what: str) -> bool:
+        if self.spec.door_drive == "hand":
+            return self._refuse(what, "the door is moved by hand")
+        if what == "close door" and self.arm_inside:
+            return self._refuse(what, "the arm is inside")
+        if what == "open door" and self.execution == "ACTIVE":
+            return self._refuse(what, "the cycle is running")
+        target = "CLOSED" if what == "close door" else "OPEN"
+        if target != self.door_target:
+            self.door_target = target
+            self._drive_door()
+            self._notice("door", "machine", {"target": target})
         return True
 
     def _start_blocked(self) -> str:
