@@ -42,6 +42,8 @@ GRIP_YAW_RAD = 0.0
 # From this height above the grip point open fingers pass over the bar; below it they may stand beside it.
 TIPS_OVER_M = HANDLE_ABOVE_M + 0.020
 BESIDE_M = (0.035, 0.080)
+# A hand so far below it has its palm, which is wider, beside the bar.
+PALM_M, PALM_BESIDE_M = -0.040, (0.060, 0.080)
 RISE_M = HANDLE_ABOVE_M + CLEAR_M + 0.010
 WORDINGS = {"polite": "please open the door now", "short": "door: open"}
 
@@ -54,7 +56,7 @@ class OpenDoor(Task):
     parts = False
     machines = ("manual_lathe",)
     handle = True
-    max_steps = 150
+    max_steps = 200
     weights = MappingProxyType({"reach": 1.0, "grasp": 1.0, "pull": 3.0, "leave": 1.0})
     tolerance = (OPEN_WITHIN_M, 0.5, 0.5)
 
@@ -154,7 +156,8 @@ def _fetch(cell: Cell, now: Snapshot, handle: Vec3) -> list[KeyPose]:
         if now.hand.opening_m > WIDE_M:
             return [grasp, close]
     keys = [KeyPose("approach", above, GRIP_YAW_RAD, False), grasp, close]
-    if low and abs(at[0] - handle[0]) < BESIDE_M[0] and abs(at[1] - handle[1]) < BESIDE_M[1]:
+    beside = BESIDE_M if at[2] > handle[2] + PALM_M else PALM_BESIDE_M
+    if low and abs(at[0] - handle[0]) < beside[0] and abs(at[1] - handle[1]) < beside[1]:
         return [KeyPose("clear", (at[0], at[1], above[2]), now.command_yaw_rad, False), *keys]
     return [*over(cell, now, above, close=False), *keys]
 
