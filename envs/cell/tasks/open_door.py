@@ -42,8 +42,8 @@ GRIP_YAW_RAD = 0.0
 # From this height above the grip point open fingers pass over the bar; below it they may stand beside it.
 TIPS_OVER_M = HANDLE_ABOVE_M + 0.020
 BESIDE_M = (0.035, 0.080)
-# A hand so far below it has its palm, which is wider, beside the bar.
-PALM_M, PALM_BESIDE_M = -0.040, (0.060, 0.080)
+# So too a hand turned otherwise, or one so far below the grip point that its palm is beside the bar.
+PALM_M, WIDE_BESIDE_M = -0.040, (0.080, 0.080)
 RISE_M = HANDLE_ABOVE_M + CLEAR_M + 0.010
 WORDINGS = {"polite": "please open the door now", "short": "door: open"}
 
@@ -156,7 +156,7 @@ def _fetch(cell: Cell, now: Snapshot, handle: Vec3) -> list[KeyPose]:
         if now.hand.opening_m > WIDE_M:
             return [grasp, close]
     keys = [KeyPose("approach", above, GRIP_YAW_RAD, False), grasp, close]
-    beside = BESIDE_M if at[2] > handle[2] + PALM_M else PALM_BESIDE_M
+    beside = BESIDE_M if turned and at[2] > handle[2] + PALM_M else WIDE_BESIDE_M
     if low and abs(at[0] - handle[0]) < beside[0] and abs(at[1] - handle[1]) < beside[1]:
         return [KeyPose("clear", (at[0], at[1], above[2]), now.command_yaw_rad, False), *keys]
     return [*over(cell, now, above, close=False), *keys]
