@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from robots.scene_types import Node, Surface
 from robots.spec import Link, Shape, Vec3
@@ -19,6 +20,13 @@ _JAW = (0.36, 0.38, 0.42, 1.0)
 
 DOOR_TRAVEL_M = 0.40
 OPENING_Y_M = 0.19
+# The middle of the door's leaf before that of the machine's front.
+_DOOR_BACK_M = 0.022
+# A hand door's handle: a bar so far before the leaf that the hand stays out of the light curtain.
+HANDLE_X_M, HANDLE_Y_M, HANDLE_Z_M = 0.073, -0.16, 0.24
+HANDLE_RADIUS_M = 0.010
+# The bar above and below where it is gripped, and the bracket under it.
+HANDLE_ABOVE_M, HANDLE_BELOW_M, _BRACKET_M = 0.022, 0.035, 0.016
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,8 @@ class MachineSpec:
     `soft_force_n` is a jaw's; `clamp_force_n` the static clamping force of the chuck, all jaws together, as
     its maker states it (20 kN: a small power chuck at a fifth of its pressure, as for slender parts).
     `clamp_friction` is that of hardened jaws on steel: what they hold is the product of the two.
+
+    A "hand" door has no drive but a handle; `door_friction_n` is the dry friction of its rail.
     """
 
     chuck_m: Vec3 = (0.50, 0.0, 0.16)
@@ -49,12 +59,18 @@ class MachineSpec:
     door_speed_m_s: float = 0.30
     cycle_s: float = 20.0
     front_x_m: float = 0.355
+    door_drive: Literal["power", "hand"] = "power"
+    door_friction_n: float = 15.0
 
     def __post_init__(self) -> None:
         if not 0.002 <= self.jaw_stroke_m <= 0.004:
             raise ValueError(f"jaw_stroke_m {self.jaw_stroke_m}: allowed are 0.002 to 0.004")
         if not 0.0 < self.soft_force_n < self.settle_force_n < self.clamp_force_n:
             raise ValueError("soft_force_n, settle_force_n, clamp_force_n: each must be above the one before")
+        if self.door_drive not in ("power", "hand"):
+            raise ValueError(f"door_drive {self.door_drive!r}: allowed are 'power', 'hand'")
+        if not 0.0 < self.door_friction_n <= 100.0:
+            raise ValueError(f"door_friction_n {self.door_friction_n}: allowed are above 0 to 100")
 
     @property
     def holding_force_n(self) -> float:
@@ -146,10 +162,10 @@ def jaws(spec: MachineSpec) -> list[Node]:
     return nodes
 
 
-def door(spec: MachineSpec) -> Node:
-    """The door, sliding open along y; its window collides but is not drawn."""
+def door(spec: MachineSpec) -> list[Node]:
+    """The door, sliding open along y; its window collides but is not drawn. A hand door's handle follows."""
     z0, z1, width = 0.065, 0.645, 2 * OPENING_Y_M + 0.02
-    handle = Shape("box", (0.02, 0.02, 0.20), (-0.02, width / 2 - 0.04, 0.0), rgba=_DARK, collides=False)
+    middle = (z0 + z1) / 2
     panel = Shape("box", (0.012, width, z1 - z0), rgba=_SKIN, visible=False)
     rails = tuple(
         Shape("box", size, at, rgba=_CAST, collides=False)
@@ -160,6 +176,34 @@ def door(spec: MachineSpec) -> Node:
             ((0.012, 0.03, z1 - z0), (0.0, -width / 2 + 0.015, 0.0)),
         )
     )
-    leaf = Link(6.0, shapes=(panel, *rails, handle))
-    at = (spec.front_x_m - 0.022, spec.chuck_m[1], (z0 + z1) / 2)
-    return Node("door", "prismatic", -1, at, leaf, axis=(0.0, 1.0, 0.0), upper=DOOR_TRAVEL_M)
+    by_hand = spec.door_drive == "hand"
+    grip = Shape("box", (0.02, 0.02, 0.20), (-0.02, width / 2 - 0.04, 0.0), rgba=_DARK, collides=False)
+    leaf = Link(6.0, shapes=(panel, *rails, *(_bracket(middle) if by_hand else (grip,))))
+    at = (spec.front_x_m - _DOOR_BACK_M, spec.chuck_m[1], middle)
+    nodes = [Node("door", "prismatic", -1, at, leaf, axis=(0.0, 1.0, 0.0), upper=DOOR_TRAVEL_M)]
+    return [*nodes, _handle(middle)] if by_hand else nodes
+
+
+def handle_at(spec: MachineSpec) -> Vec3:
+    """Where a hand door's handle is gripped with the door closed (world)."""
+    return (spec.front_x_m - _DOOR_BACK_M - HANDLE_X_M, spec.chuck_m[1] + HANDLE_Y_M, HANDLE_Z_M)
+
+
+def _bracket(middle_z_m: float) -> tuple[Shape, ...]:
+    """What carries a handle: a foot on the leaf's edge and an arm to below the bar."""
+    z = HANDLE_Z_M - HANDLE_BELOW_M - _BRACKET_M / 2 - middle_z_m
+    long = HANDLE_X_M + HANDLE_RADIUS_M
+    return (
+        Shape("box", (long, 0.020, _BRACKET_M), (-long / 2, HANDLE_Y_M, z), rgba=_STEEL),
+        Shape("box", (0.006, 0.030, 0.06), (-0.009, HANDLE_Y_M, z), rgba=_STEEL, collides=False),
+    )
+
+
+def _handle(middle_z_m: float) -> Node:
+    """The handle, its frame where it is gripped: an upright bar with a free top end."""
+    length = HANDLE_ABOVE_M + HANDLE_BELOW_M
+    at = (0.0, 0.0, (HANDLE_ABOVE_M - HANDLE_BELOW_M) / 2)
+    bar = Link(0.2, shapes=(Shape("cylinder", (HANDLE_RADIUS_M, length), at, rgba=_DARK),))
+    place = (-HANDLE_X_M, HANDLE_Y_M, HANDLE_Z_M - middle_z_m)
+    # Spinning friction stands for the width of a pad's contact patch.
+    return Node("handle", "fixed", 0, place, bar, surface=Surface(0.5, 0.005))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from robots.chuck import Chuck, Clamp
-from robots.machine_body import DOOR_TRAVEL_M, MachineSpec, door, frame
+from robots.machine_body import DOOR_TRAVEL_M, MachineSpec, door, frame, handle_at
 from robots.scene_types import Surface
 from robots.spec import ZERO, Link, Vec3
 from robots.world import World
@@ -35,6 +35,8 @@ class MachineState(NamedTuple):
 
 
 DOOR_N, LATCH_N = 150.0, 3000.0
+# A door this close to the end of its travel is open.
+OPEN_WITHIN_M = 0.020
 SEAT_SENSOR_M = 0.0001
 PRESENT_SENSOR_M = 0.003
 _PRESENT_RADIUS_M = 0.012
@@ -49,10 +51,12 @@ class MachineTool:
         self.world, self._notice = world, notice
         self.spec = replace(spec, chuck_m=(at[0], at[1], at[2]))
         self.fixture = Chuck(world, spec, offset_m)
-        self.door_body = world.add_articulated("door", Link(0.0), [door(spec)], xyz_m=offset_m)
+        self.door_body = world.add_articulated("door", Link(0.0), door(spec), xyz_m=offset_m)
         body = world.add_fixed("machine", frame(spec), Surface(spec.seat_friction), xyz_m=offset_m)
         for moving in (self.fixture.body, self.door_body):
             world.ignore(moving, body)
+        x, y, z = handle_at(spec)
+        self._handle_m = (x + offset_m[0], y + offset_m[1], z + offset_m[2])
         self.door_target = "OPEN"
         self.execution = "READY"
         self.alarm = ""
@@ -61,9 +65,15 @@ class MachineTool:
         self.blowing_s = 0.0
         self.arm_inside = False
         self.part_present = self.seat_ok = False
-        self.door_m = DOOR_TRAVEL_M
-        world.set_joint(self.door_body, 0, DOOR_TRAVEL_M)
-        self._drive_door()
+        if spec.door_drive == "hand":
+            self.door_target = "BY HAND"
+            # Whoever touches the handle does not touch the door.
+            world.name_link(self.door_body, 1, "handle")
+            self.leave_door(0.0)
+        else:
+            self.door_m = DOOR_TRAVEL_M
+            world.set_joint(self.door_body, 0, DOOR_TRAVEL_M)
+            self._drive_door()
         self.fixture.drive(Clamp.OPEN)
         for body in (self.fixture.body, self.door_body):
             world.let_sleep(body)
@@ -77,6 +87,18 @@ class MachineTool:
         """Starts with a part, `across_m` between the jaws, seated and clamped hard (only while building)."""
         self.fixture.begin_holding(part, across_m)
         self.part_present = self.seat_ok = True
+
+    def leave_door(self, opening_m: float, friction_n: float | None = None) -> None:
+        """Leaves a hand door so far open, on a rail of that dry friction (only while building)."""
+        self.door_m = opening_m
+        self.world.set_joint(self.door_body, 0, opening_m)
+        self.world.drag(self.door_body, 0, self.spec.door_friction_n if friction_n is None else friction_n)
+
+    @property
+    def handle_m(self) -> Vec3:
+        """Where a hand door's handle is gripped, now (world)."""
+        x, y, z = self._handle_m
+        return (x, y + self.door_m, z)
 
     # -- valves -----------------------------------------------------------------------------------
     def _drive_door(self, *, latched: bool = False) -> None:
@@ -110,16 +132,8 @@ class MachineTool:
         if what == "unclamp":
             return self.set_clamp(Clamp.OPEN)
         if what in ("close door", "open door"):
-            if what == "close door" and self.arm_inside:
-                return self._refuse(what, "the arm is inside")
-            if what == "open door" and running:
-                return self._refuse(what, "the cycle is running")
-            target = "CLOSED" if what == "close door" else "OPEN"
-            if target != self.door_target:
-                self.door_target = target
-                self._drive_door()
-                self._notice("door", "machine", {"target": target})
-        elif what == "blow":
+            return self._move_door(what)
+        if what == "blow":
             if running:
                 return self._refuse(what, "the cycle is running")
             self.blowing_s = 0.5
@@ -129,6 +143,20 @@ class MachineTool:
                 return self._refuse(what, reason)
             self._execute("ACTIVE")
             self.cycle_left_s = self.spec.cycle_s
+        return True
+
+    def _move_door(self, what: str) -> bool:
+        if self.spec.door_drive == "hand":
+            return self._refuse(what, "the door is moved by hand")
+        if what == "close door" and self.arm_inside:
+            return self._refuse(what, "the arm is inside")
+        if what == "open door" and self.execution == "ACTIVE":
+            return self._refuse(what, "the cycle is running")
+        target = "CLOSED" if what == "close door" else "OPEN"
+        if target != self.door_target:
+            self.door_target = target
+            self._drive_door()
+            self._notice("door", "machine", {"target": target})
         return True
 
     def _start_blocked(self) -> str:
@@ -161,7 +189,7 @@ class MachineTool:
     @property
     def door(self) -> str:
         """MTConnect door state from the door's position."""
-        if self.door_m > DOOR_TRAVEL_M - 0.02:
+        if self.door_m > DOOR_TRAVEL_M - OPEN_WITHIN_M:
             return "OPEN"
         return "CLOSED" if self.door_m < 0.005 else "UNLATCHED"
 

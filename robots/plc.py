@@ -69,7 +69,8 @@ class Plc:
                 m.set_clamp(Clamp.OPEN)
         elif not m.arm_inside and m.execution == "READY":
             if self._machined:
-                m.request("open door")
+                if m.spec.door_drive == "power":
+                    m.request("open door")
             elif m.door_target == "OPEN":
                 m.request("close door")
             elif m.door == "CLOSED":

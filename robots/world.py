@@ -73,6 +73,7 @@ class World:
         self._ids: dict[str, int] = {}
         self._names: dict[int, str] = {}
         self._loose: set[str] = set()
+        self._link_names: dict[tuple[int, int], str] = {}
         self._window = window
         self._shapes = ShapeMaker(bullet, self.client, visuals=self.visuals)
         self._renderer = Renderer(bullet, self.client, layered=not window)
@@ -84,6 +85,7 @@ class World:
         self._ids.clear()
         self._names.clear()
         self._loose.clear()
+        self._link_names.clear()
         self._renderer.clear()
         e, c = self.engine, self.client
         bullet.resetSimulation(physicsClientId=c)
@@ -220,6 +222,10 @@ class World:
                 )
         return body
 
+    def name_link(self, body: int, link: int, name: str) -> None:
+        """Gives a link a name of its own, by which `touched` tells it instead of its body's."""
+        self._link_names[body, link] = name
+
     def set_surface(self, body: int, link: int, surface: Surface) -> None:
         """Sets the contact properties of one link."""
         bullet.changeDynamics(
@@ -353,6 +359,17 @@ class World:
         )
         self.engine_time_s += time.perf_counter() - start
 
+    def drag(self, body: int, joint: int, effort: float) -> None:
+        """Dry friction in one joint: it resists motion with up to `effort`; replaces any servo."""
+        bullet.setJointMotorControl2(
+            body,
+            joint,
+            bullet.VELOCITY_CONTROL,
+            targetVelocity=0.0,
+            force=effort,
+            physicsClientId=self.client,
+        )
+
     # -- reading ----------------------------------------------------------------------------------
     def body(self, name: str) -> int:
         """The engine's id of a body."""
@@ -413,9 +430,10 @@ class World:
         ]
 
     def touched(self, body: int) -> set[str]:
-        """Names of what a body pressed on in the last step."""
+        """Names of what a body pressed on in the last step: bodies, and links with a name of their own."""
         points = bullet.getContactPoints(bodyA=body, physicsClientId=self.client)
-        return {self._names[c[2]] for c in points if c[9] > 0.0}
+        own, names = self._link_names, self._names
+        return {own.get((c[2], c[4]), names[c[2]]) for c in points if c[9] > 0.0}
 
     def parts_touched(self, body: int) -> list[int]:
         """Ids of the loose parts that a body pressed on in the last step."""

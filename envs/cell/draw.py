@@ -41,6 +41,8 @@ class Draw:
     goal_m: Vec3 = (0.0, 0.0, 0.0)
     station: str = ""
     gauge_error_um: float = 0.0
+    door_friction_n: float = 15.0
+    door_ajar_m: float = 0.0
 
 
 def in_machine(draw: Draw) -> Draw:

@@ -35,7 +35,9 @@ def state_names(task: type[Task], joints: int) -> list[str]:
             names += [f"other_{i + 1}_{k}" for k in ("dx", "dy", "here")]
     if task.places:
         names += [f"goal_{k}" for k in ("dx", "dy", "dz", "x", "y", "z")] + _zoom_names("goal")
-    if task.machines:
+    if task.handle:
+        names += ["handle_dx", "handle_dy", "handle_dz", *_zoom_names("handle"), "handle_x", "door_open"]
+    if task.machines and task.parts:
         names += [f"seat_{k}" for k in ("dx", "dy", "dz", "turn_cos", "turn_sin")]
         names += [*_zoom_names("seat"), *_zoom_names("door")]
         names += ["chuck_x", "chuck_y", "clamp", "jaw_travel", "present", "seat_ok", "remove", "inside"]
@@ -113,7 +115,11 @@ def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) ->
         off = [(a - b) for a, b in zip(bottom, goal, strict=True)]
         values += [*(10 * d for d in off), *(a - b for a, b in zip(goal, now.command_m, strict=True))]
         values += _zoom(off[0], off[1], off[2])
-    if task.machines and cell.machine is not None:
+    if task.handle and cell.machine is not None:
+        handle = cell.machine.handle_m
+        to = [a - b for a, b in zip(handle, now.command_m, strict=True)]
+        values += [*to, *_zoom(to[0], to[1], to[2]), handle[0], cell.machine.door_m]
+    if task.machines and task.parts and cell.machine is not None:
         machine, part = cell.machine, now.parts[0]
         axis, n = machine.spec.chuck_m, part.kind.symmetry
         turn = n * part.yaw_rad

@@ -158,6 +158,8 @@ class Cell:
         self.machine = MachineTool(self.world, spec, self._notice, draw.chuck_offset_m)
         if named is not None and named.slot == 0:
             self.machine.begin_holding(self.bodies[0], named.kind.chuck_across_m + named.oversize_m)
+        if spec.door_drive == "hand":
+            self.machine.leave_door(draw.door_ajar_m, draw.door_friction_n)
         self.plc = Plc(self.machine)
 
     def _start_m(self, candidate: Candidate, draw: Draw) -> Vec3:

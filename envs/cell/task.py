@@ -31,6 +31,7 @@ class Task(ABC):
     starts_in_machine: ClassVar[bool] = False
     stations: ClassVar[tuple[str, ...]] = ()
     places: ClassVar[bool] = False  # whether the named part belongs at `destination_m`
+    handle: ClassVar[bool] = False  # whether it is about the handle of the machine's door
     options: ClassVar[Mapping[str, tuple[Any, ...]]] = {}  # of its own, the usual value first
     rate_hz: ClassVar[int] = 300
     max_steps: ClassVar[int] = 200

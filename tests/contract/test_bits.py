@@ -17,7 +17,7 @@ from experiments.rollout import EnvRequest, episode_seed
 from robots.catalog import ARMS
 
 HERE = Path(__file__).resolve().parent
-STEPS = 40
+STEPS = 60
 FLAT = {"observation": "flat"}
 PICK = "Monozukuri/PickPart-v0"
 
