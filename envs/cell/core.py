@@ -188,6 +188,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
             layout,
             parts=self.task.parts,
             workholding=self.task.workholding,
+            only=self.task.families,
         )
         spread = self._split.draw(self.np_random, "goal_spread")[0]
         if self.task.starts_in_machine:

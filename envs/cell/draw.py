@@ -40,6 +40,7 @@ class Draw:
     table: str
     goal_m: Vec3 = (0.0, 0.0, 0.0)
     station: str = ""
+    hole_m: float = 0.0  # diameter, where a station has a hole
 
 
 def in_machine(draw: Draw) -> Draw:
@@ -49,7 +50,13 @@ def in_machine(draw: Draw) -> Draw:
 
 
 def draw_scene(
-    rng: np.random.Generator, split: Split, layout: Layout, *, parts: bool, workholding: str
+    rng: np.random.Generator,
+    split: Split,
+    layout: Layout,
+    *,
+    parts: bool,
+    workholding: str,
+    only: tuple[str, ...] = (),
 ) -> Draw:
     """Draws an episode: two to four candidates of different colour in different slots.
 
@@ -59,11 +66,14 @@ def draw_scene(
         layout: Where the slots are.
         parts: Whether there are any parts.
         workholding: What the named part must suit, "chuck" or "vise"; "" for any part.
+        only: Families that the named part may be of; empty for all of the split.
     """
     candidates: list[Candidate] = []
     if parts:
         named = [
-            f for f in split.choices["families"] if workholding in ("", families()[f]["medium"].workholding)
+            f
+            for f in split.choices["families"]
+            if workholding in ("", families()[f]["medium"].workholding) and (not only or f in only)
         ]
         slots = rng.permutation(len(layout.slots_m))
         colours = rng.permutation(list(split.choices["colours"])).tolist()
