@@ -98,10 +98,10 @@ def make(task: str, **options: Any) -> CellEnv:
         choice("option", name, names)
     own = {name: options.pop(name) for name in wanted.options if name in options}
     for name, value in own.items():
+        allowed = wanted.options[name]
         # True equals 1, but does not stand for it.
-        if not any(value == a and isinstance(value, bool) == isinstance(a, bool) for a in wanted.options[name]):
-            allowed = ", ".join(map(str, wanted.options[name]))
-            raise ValueError(f"{name} {value!r}: allowed are {allowed}")
+        if not any(value == a and isinstance(value, bool) == isinstance(a, bool) for a in allowed):
+            raise ValueError(f"{name} {value!r}: allowed are {', '.join(map(str, allowed))}")
     if isinstance(options.get("cameras"), list):  # as configuration files give it
         options["cameras"] = tuple(options["cameras"])
     config = CellConfig(**options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from types import MappingProxyType
+from typing import ClassVar
 
 from envs.cell import rewards
 from envs.cell.handling import deliver
@@ -29,7 +30,7 @@ class PlaceTask(Task):
     places = True
     WITHIN_M = 0.010
     weights = MappingProxyType({"reach": 1.0, "grasp": 1.0, "carry": 2.0, "place": 2.0, "leave": 1.0})
-    tolerance = (WITHIN_M, GAP_M, LEAN_RAD, 0.5, 0.5)
+    tolerance: ClassVar[tuple[float, ...]] = (WITHIN_M, GAP_M, LEAN_RAD, 0.5, 0.5)
 
     def achieved(self, cell: Cell, now: Snapshot) -> list[float]:
         """Distance from the place (m, level), gap below the part (m), lean (rad), let go, hand away."""

@@ -1,7 +1,8 @@
 """The plate with a hole that pins go into, made of boxes: the engine has no hollow solids.
 
-The walls of the hole are flats tangent to its circle, so that a cylinder of its diameter just fits. The engine
-makes a body of at most 16 shapes: the plate is three bodies.
+The walls of the hole are flats tangent to its circle, so that a cylinder of its diameter just fits; a pin
+0.1 mm too big does not go in (`tests/physics/test_plate.py`). The engine makes a body of at most 16 shapes,
+so the plate is three bodies.
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ def bored_plate(hole_m: float) -> Mapping[str, tuple[Shape, ...]]:
 def _ring(radius: float, low: float, high: float, flats: int) -> tuple[Shape, ...]:
     """Walls round a hole from one height to another.
 
-    They overlap outside, so wide that they leave no gap there; along its flat a wall never comes nearer to the
-    axis than `radius`.
+    They overlap, so wide that they leave no gap outside; along its flat a wall comes no nearer to the axis
+    than `radius`.
     """
     outer = SIDE_M / 2
     width, middle = 2 * outer * math.tan(math.pi / flats), (radius + outer) / 2
