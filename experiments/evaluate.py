@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -34,6 +35,8 @@ class Config:
     """The arm; None for the run's own, or lrmate200id."""
     control: str | None = None
     """What actions mean; None for the run's own, or ee_yaw."""
+    option: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """An option of the task itself, NAME=VALUE, such as clearance_mm=0.2; once for each."""
     out: Path | None = None
     """Where to write evaluation.json; None for the run's directory, or nowhere for an agent."""
     quick: bool = False
@@ -46,6 +49,12 @@ class Config:
                 raise ValueError(f"{name} is {value}: allowed is 1 or more")
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}: allowed is 0 or more")
+        names = [pair.partition("=")[0] for pair in self.option]
+        for pair, name in zip(self.option, names, strict=True):
+            if not re.fullmatch(r"\w+=\S+", pair):
+                raise ValueError(f"option is {pair!r}: NAME=VALUE is needed")
+            if names.count(name) > 1:
+                raise ValueError(f"option {name} is given twice")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     summary = evaluate(config)
     from experiments.outcomes import table_line
 
-    name = f"{summary['agent']} {summary['task']} {summary['split']}"
+    name = " ".join([summary["agent"], summary["task"], summary["split"], *config.option])
     sys.stdout.write(table_line(name, summary) + "\n")
     return 0
 
@@ -69,7 +78,8 @@ def evaluate(config: Config) -> dict[str, Any]:
 
     run = evaluation.read_run(config.what)
     names = evaluation.names_of(config, run)
-    policy, request = evaluation.prepared(config.what, names)
+    own = evaluation.own_options(config.option)
+    policy, request = evaluation.prepared(config.what, names, own)
     start = time.perf_counter()
     with Workers(request, config.workers or usable_cores()) as workers:
         facts = manifest(config, split_hash=workers.facts().split_hash)
@@ -77,7 +87,7 @@ def evaluate(config: Config) -> dict[str, Any]:
     agent = Path(str(run.get("agent", config.what))).stem
     summary = {
         "task": request.name, "agent": agent, "robot": names["robot"], "seed": config.seed,
-        "split": names["split"], **outcome, "wall_s": time.perf_counter() - start,
+        "split": names["split"], "options": own, **outcome, "wall_s": time.perf_counter() - start,
     }  # fmt: skip
     out = config.out or (Path(config.what) if run else None)
     if out is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from experiments.rollout import SEED_STRIDE, EnvRequest, episode_seed
 
 # What holds where neither the command line nor a run says otherwise.
 _DEFAULTS = {"task": "LoadChuck", "split": "seen", "robot": "lrmate200id", "control": "ee_yaw"}
+_DECIDED = {*_DEFAULTS, "observation", "reward", "cameras", "image_size", "render_mode"}
 
 
 def read_run(what: str) -> dict[str, Any]:
@@ -37,11 +38,33 @@ def names_of(config: Any, run: dict[str, Any]) -> dict[str, str]:
     return {key: getattr(config, key) or run.get(key) or _DEFAULTS[key] for key in _DEFAULTS}
 
 
-def prepared(what: str, names: dict[str, str]) -> tuple[Policy, EnvRequest]:
-    """Return a run's policy or an agent, taught if it must be, and the environment it needs."""
+def own_options(pairs: Sequence[str]) -> dict[str, Any]:
+    """Return a task's own options from pairs NAME=VALUE, each value read as YAML.
+
+    Raises:
+        UserError: For an option that a flag or the agent decides; what the task refuses, it says itself.
+    """
+    options = {}
+    for name, _, text in (pair.partition("=") for pair in pairs):
+        if name in _DECIDED:
+            raise UserError(f"option {name}: a flag or the agent decides it; allowed are the task's own")
+        options[name] = read_yaml(text, f"option {name}")
+    return options
+
+
+def prepared(
+    what: str, names: dict[str, str], own: Mapping[str, Any] | None = None
+) -> tuple[Policy, EnvRequest]:
+    """Return a run's policy or an agent, taught if it must be, and the environment it needs.
+
+    Args:
+        what: A run's directory, or an agent's name.
+        names: Task, split, robot and control.
+        own: The task's own options, if any are chosen.
+    """
     policy = load(what, names["task"], names["control"])
     options = {key: names[key] for key in ("robot", "split")}
-    request = request_for(names["task"], policy.needs, **options)
+    request = request_for(names["task"], policy.needs, **options, **(own or {}))
     teach(policy, request)
     return policy, request
 

@@ -12,6 +12,9 @@ from robots import mesh
 from robots.scene_types import quaternion
 from robots.spec import Shape
 
+# What the engine takes in one body; it drops the rest without a word.
+MOST_SHAPES = 16
+
 
 class ShapeMaker:
     """Makes shapes in one client. It is handed the engine, which only the World imports.
@@ -48,11 +51,14 @@ class ShapeMaker:
         """The engine's collision shape of a link; -1 if nothing collides.
 
         Raises:
+            ValueError: if they are too many for one body.
             RuntimeError: if the engine refuses it.
         """
         solid = [s for s in shapes if s.collides]
         if not solid:
             return -1
+        if len(solid) > MOST_SHAPES:
+            raise ValueError(f"{len(solid)} colliding shapes in a body: allowed are up to {MOST_SHAPES}")
         boxes = [[x / 2 for x in s.size_m] if s.kind == "box" else [1.0, 1.0, 1.0] for s in solid]
         made: int = self._engine.createCollisionShapeArray(
             shapeTypes=[self._kinds[s.kind] for s in solid],

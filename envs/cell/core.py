@@ -98,9 +98,10 @@ def make(task: str, **options: Any) -> CellEnv:
         choice("option", name, names)
     own = {name: options.pop(name) for name in wanted.options if name in options}
     for name, value in own.items():
-        if value not in wanted.options[name]:
-            allowed = ", ".join(map(str, wanted.options[name]))
-            raise ValueError(f"{name} {value!r}: allowed are {allowed}")
+        allowed = wanted.options[name]
+        # True equals 1, but does not stand for it.
+        if not any(value == a and isinstance(value, bool) == isinstance(a, bool) for a in allowed):
+            raise ValueError(f"{name} {value!r}: allowed are {', '.join(map(str, allowed))}")
     if isinstance(options.get("cameras"), list):  # as configuration files give it
         options["cameras"] = tuple(options["cameras"])
     config = CellConfig(**options)
@@ -188,6 +189,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
             layout,
             parts=self.task.parts,
             workholding=self.task.workholding,
+            only=self.task.families,
         )
         spread = self._split.draw(self.np_random, "goal_spread")[0]
         if self.task.starts_in_machine:

@@ -43,6 +43,7 @@ class Draw:
     gauge_error_um: float = 0.0
     door_friction_n: float = 15.0
     door_ajar_m: float = 0.0
+    hole_m: float = 0.0  # diameter, where a station has a hole
 
 
 def in_machine(draw: Draw) -> Draw:
@@ -52,7 +53,13 @@ def in_machine(draw: Draw) -> Draw:
 
 
 def draw_scene(
-    rng: np.random.Generator, split: Split, layout: Layout, *, parts: bool, workholding: str
+    rng: np.random.Generator,
+    split: Split,
+    layout: Layout,
+    *,
+    parts: bool,
+    workholding: str,
+    only: tuple[str, ...] = (),
 ) -> Draw:
     """Draws an episode: two to four candidates of different colour in different slots.
 
@@ -62,11 +69,14 @@ def draw_scene(
         layout: Where the slots are.
         parts: Whether there are any parts.
         workholding: What the named part must suit, "chuck" or "vise"; "" for any part.
+        only: Families that the named part may be of; empty for all of the split.
     """
     candidates: list[Candidate] = []
     if parts:
         named = [
-            f for f in split.choices["families"] if workholding in ("", families()[f]["medium"].workholding)
+            f
+            for f in split.choices["families"]
+            if workholding in ("", families()[f]["medium"].workholding) and (not only or f in only)
         ]
         slots = rng.permutation(len(layout.slots_m))
         colours = rng.permutation(list(split.choices["colours"])).tolist()

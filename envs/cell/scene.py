@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from operator import mul
 from typing import Any, NamedTuple
 
+from envs.cell import plate
 from envs.cell.draw import Candidate, Draw
 from envs.cell.layout import CAMERAS, TABLE_Y_M, Layout, scenery
 from envs.cell.parts import COLOURS, PartType
@@ -28,7 +29,7 @@ from robots.world import World
 PART_FRICTION = 0.5
 STILL_RAD_S = 0.05
 # What arm and hand must not touch.
-FIXTURES = frozenset(("tray", "table", "floor", "machine", "chuck", "door", *STATIONS))
+FIXTURES = frozenset(("tray", "table", "floor", "machine", "chuck", "door", *STATIONS, *plate.BODIES))
 CLEAR_OF_GAUGE_M = 0.035
 # How far the table reaches along y where stations stand on it.
 WIDE_TABLE_Y_M = 0.42
@@ -130,8 +131,9 @@ class Cell:
         if self.machine_spec is not None:
             self._build_machine(self.machine_spec, draw)
         for name in self.station_names:
-            x, y, _ = STATIONS[name].at_m
-            world.add_fixed(name, STATIONS[name].shapes, Surface(0.4), xyz_m=(x, y, 0.0))
+            x, y, _ = STATIONS[name].place_m(draw.chuck_offset_m)
+            for body, shapes in STATIONS[name].bodies(name, draw.hole_m).items():
+                world.add_fixed(body, shapes, Surface(0.4), xyz_m=(x, y, 0.0))
         back_m = WIDE_TABLE_Y_M if self.station_names else TABLE_Y_M[1]
         for name, shapes in scenery(self.layout, draw.table, back_m).items():
             world.add_fixed(name, shapes, Surface(0.4))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from envs.cell import plate
 from robots.spec import Rgba, Shape, Vec3
 
 _TRAY: Rgba = (0.20, 0.27, 0.40, 1.0)
@@ -24,12 +25,31 @@ class Station:
         at_m: Where the middle of a part's bottom belongs (world).
         within_m: How far from there it may lie.
         shapes: What the body is made of, about `at_m` without its height.
+        bored: Its bodies by name for a hole of a diameter (m), where it has one; instead of `shapes`.
+        shifts: Whether the fixture offset of the split moves it.
     """
 
     word: str
     at_m: Vec3
     within_m: float
-    shapes: tuple[Shape, ...]
+    shapes: tuple[Shape, ...] = ()
+    bored: Callable[[float], Mapping[str, tuple[Shape, ...]]] | None = None
+    shifts: bool = False
+
+    def __post_init__(self) -> None:
+        if bool(self.shapes) == (self.bored is not None):
+            raise ValueError(f"station {self.word!r}: either shapes or bored is needed")
+
+    def bodies(self, name: str, hole_m: float) -> Mapping[str, tuple[Shape, ...]]:
+        """What to build by name, its hole of the diameter `hole_m`."""
+        return {name: self.shapes} if self.bored is None else self.bored(hole_m)
+
+    def place_m(self, offset_m: Vec3) -> Vec3:
+        """`at_m` with the fixture offset, where that moves it."""
+        if not self.shifts:
+            return self.at_m
+        (x, y, z), (dx, dy, dz) = self.at_m, offset_m
+        return (x + dx, y + dy, z + dz)
 
 
 def _pallet(height: float) -> tuple[Shape, ...]:
@@ -64,6 +84,7 @@ STATIONS: Mapping[str, Station] = {
     "rework": Station("rework", (0.05, 0.33, 0.006), 0.025, _bin(_REWORK)),
     "scrap": Station("scrap", (-0.12, 0.33, 0.006), 0.025, _bin(_SCRAP)),
     "gauge": Station("gauge", (0.20, 0.27, 0.05), 0.002, _gauge()),
+    "plate": Station("plate", (0.28, 0.03, plate.FLOOR_M), 0.001, bored=plate.bored_plate, shifts=True),
 }
 
 

@@ -28,6 +28,7 @@ class Task(ABC):
     parts: ClassVar[bool] = True
     machines: ClassVar[tuple[str, ...]] = ()  # those that it can be done with, the usual one first
     workholding: ClassVar[str] = ""  # what the named part must suit: "chuck", "vise", "" for any
+    families: ClassVar[tuple[str, ...]] = ()  # that the named part may be of; () for all of the split
     starts_in_machine: ClassVar[bool] = False
     stations: ClassVar[tuple[str, ...]] = ()
     places: ClassVar[bool] = False  # whether the named part belongs at `destination_m`

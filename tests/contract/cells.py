@@ -14,6 +14,8 @@ from envs.cell.variation import LEVELS, split
 from robots.catalog import ARMS
 
 CAMERA = {"cameras": ("cell",), "image_size": 64}
+# An expert is done with these within two seconds.
+SHORT_IDS = tuple(f"Monozukuri/{task}-v0" for task in ("Reach", "PickPart"))
 MACHINE_IDS = tuple(i for i in envs.ENV_IDS if i.endswith("/LoadChuck-v0"))
 
 

@@ -17,7 +17,7 @@ from experiments.rollout import EnvRequest, episode_seed
 from robots.catalog import ARMS
 
 HERE = Path(__file__).resolve().parent
-STEPS = 60
+STEPS = 40
 FLAT = {"observation": "flat"}
 PICK = "Monozukuri/PickPart-v0"
 
@@ -139,8 +139,8 @@ def assert_same(vector, seeds_of_lanes, env_id, *, next_step=False):
             assert rewards[lane] == np.asarray(reward, rewards.dtype)
             assert overs[lane] == over
             n_over += over
-    # An expert loads no chuck in so few steps; everything else comes to its end and begins anew.
-    assert (n_over > 0) == (env_id not in cells.MACHINE_IDS)
+    if env_id in cells.SHORT_IDS:  # what is done in so few steps begins anew
+        assert n_over > 0
 
 
 class Gymnasiums:
