@@ -11,23 +11,24 @@ from typing import Any, NamedTuple
 from envs.cell.draw import Candidate, Draw
 from envs.cell.layout import CAMERAS, TABLE_Y_M, Layout, scenery
 from envs.cell.parts import COLOURS, PartType
+from envs.cell.plan import wrap
 from envs.cell.stations import STATIONS
 from envs.ledger import Ledger
 from robots.arm import Arm, HandState
-from robots.chuck import Clamp
 from robots.gripper import GripperSpec
-from robots.machine_body import MachineSpec
+from robots.machine_body import JAWS_OPEN_M, MachineSpec
 from robots.machine_tool import MachineState, MachineTool
 from robots.plc import Plc
 from robots.scene_types import CameraSpec, Quat, Surface
 from robots.spec import ArmSpec, Vec3
+from robots.workholding import Clamp
 from robots.world import World
 
 # The part's own friction; the finger's is chosen so that the product is the drawn combined value.
 PART_FRICTION = 0.5
 STILL_RAD_S = 0.05
 # What arm and hand must not touch.
-FIXTURES = frozenset(("tray", "table", "floor", "machine", "chuck", "door", *STATIONS))
+FIXTURES = frozenset(("tray", "table", "floor", "machine", "chuck", "vise", "door", *STATIONS))
 # How far the table reaches along y where stations stand on it.
 WIDE_TABLE_Y_M = 0.42
 
@@ -63,6 +64,19 @@ class PartState(NamedTuple):
         """Largest gap between the part's bottom face and the back stop."""
         tilt = math.hypot(self.up[0], self.up[1])
         return self.bottom_m[2] - seat_z_m + tilt * self.kind.chuck_across_m / 2
+
+    def face_gap_m(self, axis: int, wall_m: float, across_m: float, height_m: float) -> float:
+        """Largest gap between a square part's face towards +x (axis 0) or +y (axis 1) and an upright wall.
+
+        Args:
+            axis: The wall's normal.
+            wall_m: Where the wall is along it (world).
+            across_m: The part's true size across.
+            height_m: How far up the wall reaches from the part's bottom.
+        """
+        turn, half = wrap(self.yaw_rad, math.pi / 2), across_m / 2
+        corner = half * (math.cos(turn) - abs(math.sin(turn)))
+        return wall_m - self.bottom_m[axis] - corner - min(0.0, height_m * self.up[axis])
 
     def run_out_m(self, axis_m: Sequence[float]) -> float:
         """Total run-out against a vertical axis: twice the largest eccentricity over the part's length."""
@@ -144,21 +158,26 @@ class Cell:
         down = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, -1.0)
         self.arm.place(self.arm.solve(draw.start_m, down))
 
-    def _build_machine(self, machine_spec: MachineSpec, draw: Draw) -> None:
-        """The machine, its jaws set up for the named part; clamped on it where it starts there."""
+    @staticmethod
+    def _set_up(machine_spec: MachineSpec, draw: Draw) -> MachineSpec:
+        """The machine with its jaws set up for the named part."""
         named = draw.candidates[0] if draw.candidates else None
-        jaws = named.kind.chuck_across_m / 2 + 0.002 if named else 0.022
-        spec = replace(machine_spec, jaw_radius_m=jaws)
+        return replace(machine_spec, jaw_radius_m=named.kind.chuck_across_m / 2 + JAWS_OPEN_M if named else 0.022)
+
+    def _build_machine(self, machine_spec: MachineSpec, draw: Draw) -> None:
+        """The machine; clamped on the named part where it starts there."""
+        named, spec = draw.candidates[0] if draw.candidates else None, self._set_up(machine_spec, draw)
         self.machine = MachineTool(self.world, spec, self._notice, draw.chuck_offset_m)
         if named is not None and named.slot == 0:
-            self.machine.begin_holding(self.bodies[0], named.kind.chuck_across_m + named.oversize_m)
+            self.machine.begin_holding(self.bodies[0], named.across_m)
         self.plc = Plc(self.machine)
 
     def _start_m(self, candidate: Candidate, draw: Draw) -> Vec3:
         """Middle of a part's bottom at the start."""
         if candidate.slot or self.machine_spec is None:
             return candidate.at_m
-        (x, y, z), (dx, dy, dz) = self.machine_spec.chuck_m, draw.chuck_offset_m
+        spec = self._set_up(self.machine_spec, draw)
+        (x, y, z), (dx, dy, dz) = spec.seated_m(candidate.across_m), draw.chuck_offset_m
         return (x + dx, y + dy, z + dz)
 
     def _build_parts(self, draw: Draw) -> None:
@@ -262,16 +281,33 @@ class Cell:
     def _scan_machine(self, hand: HandState, parts: list[PartState], gripped: bool) -> MachineState:
         machine = self.machine
         assert machine is not None
-        cx, cy, cz = machine.spec.chuck_m
+        cx, cy, _ = machine.spec.chuck_m
         seats = [
-            (p.seat_gap_m(cz), math.hypot(p.bottom_m[0] - cx, p.bottom_m[1] - cy))
-            for p in parts
+            (self.seat_gap_m(k), math.hypot(p.bottom_m[0] - cx, p.bottom_m[1] - cy))
+            for k, p in enumerate(parts)
             if abs(p.bottom_m[0] - cx) < 0.02
         ]
         machine.sense(seats, self.reaches_in(hand), self.period_s)
         still = max(map(abs, hand.dq_rad_s)) < STILL_RAD_S
         self.plc.scan(still, not self.arm.closed and hand.opening_m > 0.072, gripped, self.period_s)
         return machine.state()
+
+    def gaps_m(self, k: int = 0) -> tuple[float, float, float]:
+        """Part k's largest gaps to a vise's fixed jaw, end stop and bed; the sizes count that it truly has."""
+        assert self.machine is not None
+        spec, part = self.machine.spec, self._parts[k]
+        (jaw_x, stop_y), across = spec.stops_m, self.draw.candidates[k].across_m
+        return (
+            part.face_gap_m(0, jaw_x, across, spec.jaw_height_m),
+            part.face_gap_m(1, stop_y, across, spec.stop_height_m),
+            part.seat_gap_m(spec.chuck_m[2]),
+        )
+
+    def seat_gap_m(self, k: int = 0) -> float:
+        """What the seat's sensors measure under part k: to the back stop, or to bed and end stop of a vise."""
+        assert self.machine is not None
+        spec = self.machine.spec
+        return max(self.gaps_m(k)[1:]) if spec.workholding == "vise" else self._parts[k].seat_gap_m(spec.chuck_m[2])
 
     def reaches_in(self, hand: HandState) -> bool:
         """Whether hand, flange or wrist are behind the plane of the door."""
@@ -307,5 +343,5 @@ class Cell:
         return (c * 0.4 + s * 0.8, s * 0.4 - c * 0.8, 1.5)
 
     def seated(self) -> bool:
-        """Whether the chuck holds hard."""
+        """Whether the workholding holds hard."""
         return self.machine is not None and self.machine.grip == Clamp.HARD
