@@ -42,6 +42,8 @@ class LoadTask(Task):
     # The hand goes down only with the part's middle this close to where it goes down, and turned so far.
     ON_AXIS_M = 0.0012
     TURNED_RAD = 0.02
+    # The hand stops this far above where the part bears.
+    ABOVE_M = 0.0001
 
     # -- what a workholding asks for ------------------------------------------------------------------
     def home_m(self, cell: Cell) -> Vec3:
@@ -52,7 +54,7 @@ class LoadTask(Task):
         """Where it goes down between the open jaws."""
         return self.home_m(cell)
 
-    def push(self, seat: KeyPose) -> list[KeyPose]:
+    def push(self, seat: KeyPose, cell: Cell, now: Snapshot) -> list[KeyPose]:
         """From going down on, up to where the soft clamp is waited for; `seat` is where the hand goes down."""
         return [seat]
 
@@ -113,7 +115,7 @@ class LoadTask(Task):
         # The part hangs in the fingers as it was caught: aim its axis, not the hand's, at the seat's.
         x = to[0] - (part.bottom_m[0] - hand[0])
         y = to[1] - (part.bottom_m[1] - hand[1])
-        down = to[2] + (hand[2] - part.bottom_m[2]) + 0.0001
+        down = to[2] + (hand[2] - part.bottom_m[2]) + self.ABOVE_M
         yaw = here
         if part.kind.symmetry:
             yaw += plan.wrap(-part.yaw_rad, 2 * math.pi / part.kind.symmetry)
@@ -122,7 +124,7 @@ class LoadTask(Task):
         aside = math.hypot(at[0] - x, at[1] - y)
         radius = math.hypot(part.bottom_m[0] - to[0], part.bottom_m[1] - to[1])
         seat = KeyPose("seat", (x, y, down), yaw, True, SLOW_M_S, wait="soft clamp")
-        rest = self._seat_and_leave(cell, seat)
+        rest = self._seat_and_leave(cell, now, seat)
         low = part.bottom_m[2] - to[2]
         if cell.plc.wants_removal and low < 0.02:
             return [lift(now, 0.03), *rest]
@@ -149,17 +151,17 @@ class LoadTask(Task):
         turned = yaw
         if part.kind.symmetry:
             turned += plan.wrap(-part.yaw_rad, 2 * math.pi / part.kind.symmetry)
-        seat_at = (to[0], to[1], to[2] + part.kind.grip_height_m + 0.0001)
+        seat_at = (to[0], to[1], to[2] + part.kind.grip_height_m + self.ABOVE_M)
         seat = KeyPose("seat", seat_at, turned, True, SLOW_M_S, wait="soft clamp")
         return [
             KeyPose("lift", (g[0], g[1], g[2] + CLEAR_OF_TRAY_M), yaw, True, frame="part"),
             KeyPose("door", (cell.layout.door_x_m, self.home_m(cell)[1], z), turned, True),
             KeyPose("above", (to[0], to[1], z), turned, True),
-            *self._seat_and_leave(cell, seat),
+            *self._seat_and_leave(cell, now, seat),
         ]
 
-    def _seat_and_leave(self, cell: Cell, seat: KeyPose) -> list[KeyPose]:
-        pushes = self.push(seat)
+    def _seat_and_leave(self, cell: Cell, now: Snapshot, seat: KeyPose) -> list[KeyPose]:
+        pushes = self.push(seat, cell, now)
         (x, y, z), top = pushes[-1].position_m, cell.layout.travel_z_m
         return [
             *pushes,

@@ -23,8 +23,10 @@ GAP_M = 0.0001
 # The block goes down this far off fixed jaw and end stop, then this far on: up to the jaw, and a little
 # farther than the stop, which takes up what the fingers yield.
 OFF_M = 0.001
-SHORT_OF_JAW_M, PAST_STOP_M = 0.0003, 0.0001
+SHORT_OF_JAW_M, PAST_STOP_M = 0.00005, 0.0001
 PUSH_M_S = 0.02
+# A hand that has brought the block so near to the stop stays: pressed harder, it springs back when let go.
+AT_STOP_M = 0.00004
 
 
 class LoadVise(LoadTask):
@@ -37,6 +39,8 @@ class LoadVise(LoadTask):
     tolerance = (GAP_M, GAP_M, GAP_M, 0.5, 0.5, 0.5)
     ON_AXIS_M = 0.0003
     TURNED_RAD = 0.005
+    # Pressed on the bed a little: what falls a tenth of a millimetre when let go jumps off the stop.
+    ABOVE_M = -0.00005
 
     def home_m(self, cell: Cell) -> Vec3:
         """Where the middle of the seated part's bottom is (world): on both stops, whatever its size."""
@@ -47,10 +51,12 @@ class LoadVise(LoadTask):
         x, y, z = self.home_m(cell)
         return (x - OFF_M, y - OFF_M, z)
 
-    def push(self, seat: KeyPose) -> list[KeyPose]:
+    def push(self, seat: KeyPose, cell: Cell, now: Snapshot) -> list[KeyPose]:
         """Along the bed to the end stop, and nearly to the fixed jaw: the soft clamp does the rest."""
-        x, y, z = seat.position_m
+        (x, y, z), home = seat.position_m, self.home_m(cell)
         to = (x + OFF_M - SHORT_OF_JAW_M, y + OFF_M + PAST_STOP_M, z)
+        if now.held and home[1] - now.parts[0].bottom_m[1] < AT_STOP_M:
+            to = now.command_m
         return [replace(seat, wait="none"), replace(seat, name="push", position_m=to, speed_m_s=PUSH_M_S)]
 
     def achieved(self, cell: Cell, now: Snapshot) -> list[float]:
