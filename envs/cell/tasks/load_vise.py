@@ -26,7 +26,7 @@ OFF_M = 0.001
 SHORT_OF_JAW_M, PAST_STOP_M = 0.00005, 0.0001
 PUSH_M_S = 0.02
 # A hand that has brought the block so near to the stop stays: pressed harder, it springs back when let go.
-AT_STOP_M = 0.00004
+AT_STOP_M = 0.00003
 
 
 class LoadVise(LoadTask):
@@ -55,7 +55,9 @@ class LoadVise(LoadTask):
         """Along the bed to the end stop, and nearly to the fixed jaw: the soft clamp does the rest."""
         (x, y, z), home = seat.position_m, self.home_m(cell)
         to = (x + OFF_M - SHORT_OF_JAW_M, y + OFF_M + PAST_STOP_M, z)
-        if now.held and home[1] - now.parts[0].bottom_m[1] < AT_STOP_M:
+        part, stop_m = now.parts[0], machine_of(cell).spec.stop_height_m
+        # A block that leans on the stop touches it with its face at the stop's upper edge.
+        if now.held and home[1] - part.bottom_m[1] - stop_m * max(0.0, part.up[1]) < AT_STOP_M:
             to = now.command_m
         return [replace(seat, wait="none"), replace(seat, name="push", position_m=to, speed_m_s=PUSH_M_S)]
 
