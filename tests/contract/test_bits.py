@@ -139,8 +139,8 @@ def assert_same(vector, seeds_of_lanes, env_id, *, next_step=False):
             assert rewards[lane] == np.asarray(reward, rewards.dtype)
             assert overs[lane] == over
             n_over += over
-    # An expert loads no chuck in so few steps; everything else comes to its end and begins anew.
-    assert (n_over > 0) == (env_id not in cells.MACHINE_IDS)
+    # An expert loads or places nothing in so few steps; short tasks come to their end and begin anew.
+    assert (n_over > 0) == (env_id in cells.SHORT_IDS)
 
 
 class Gymnasiums:
