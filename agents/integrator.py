@@ -83,7 +83,7 @@ class Integrator(Taught):
         super().reset(instruction, seed)
         self.retries = self.searches = 0
         self.rejected = False
-        self.blind = self.order.part is None
+        self.blind = not any(self._fits(key, self.order) for key in self.references)
         if not self.blind:
             self._look_again()
 
@@ -134,7 +134,7 @@ class Integrator(Taught):
 
     def _match(self, blob: vision.Blob, order: Order) -> Key | None:
         """The program whose slot is nearest and, where the order gives no size, whose area fits best."""
-        known = [k for k in self.references if k[0] == order.part and order.size in (None, k[1])]
+        known = [k for k in self.references if self._fits(k, order)]
         if not known:
             return None
 
@@ -144,6 +144,12 @@ class Integrator(Taught):
             return far + 20 * abs(math.log(blob.area_px / seen.area_px))
 
         return min(known, key=misfit)
+
+    @staticmethod
+    def _fits(key: Key, order: Order) -> bool:
+        """Whether a program does what an order says, wherever the part lies."""
+        part, size, _, target = key
+        return part == order.part and order.size in (None, size) and target == order.target
 
     @staticmethod
     def _shifted(key: Any, dx: float, dy: float, turn: float) -> Any:

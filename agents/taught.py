@@ -1,6 +1,6 @@
 """The taught program: key poses recorded once at the nominal layout, replayed blindly.
 
-This is how most robots on shop floors work. A program belongs to a part type and a slot; the work order
+This is how most robots on shop floors work. A program belongs to a part type, a slot and a target; the work order
 (the instruction) says which. Where the order leaves one out, the medium part's or slot 1's program runs.
 """
 
@@ -21,7 +21,9 @@ from agents.policy import Action, Needs, Observation, Policy, Teachable
 COMMANDED, ROTATION, MEASURED = slice(-24, -21), slice(-21, -17), slice(-17, -14)
 OPENING, GRIPPED, FORCE = -10, -8, slice(-6, -3)
 DOOR, CLAMP, PRESENT, SEAT, CYCLE, ALARM = range(6)
-_ORDER = re.compile(r"the (?P<size>\w+) (?P<colour>\w+) (?P<part>\w+) from slot (?P<slot>\d+)")
+_ORDER = re.compile(r"the (?P<size>\w+) (?P<colour>\w+) (?P<part>\w+) from (?:slot \d+|the \w+)")
+_SLOT = re.compile(r"from slot (\d+)")
+_TARGET = re.compile(r"(?:into|on) the (.+?)(?: now)?$")
 # Orders seen in a row without a new program before teaching ends.
 _PATIENCE, _MOST = 150, 2000
 
@@ -34,6 +36,7 @@ class Order:
     size: str | None = None
     colour: str | None = None
     slot: int | None = None
+    target: str | None = None
 
 
 @dataclass
@@ -51,12 +54,19 @@ class Words:
         def first(known: set[str]) -> str | None:
             return next((w for w in found if w in known), None)
 
-        number = re.search(r"slot (\d+)", instruction)
-        slot = int(number.group(1)) if number else None
-        return Order(first(self.parts), first(self.sizes), first(self.colours), slot)
+        number, target = _SLOT.search(instruction), _TARGET.search(instruction)
+        return Order(
+            first(self.parts),
+            first(self.sizes),
+            first(self.colours),
+            int(number[1]) if number else None,
+            target[1] if target else None,
+        )
 
 
-Key = tuple[str | None, str | None, int | None]
+# Part, size, slot and target; all None where an order names no part.
+Key = tuple[str | None, str | None, int | None, str | None]
+NO_PART: Key = (None, None, None, None)
 
 
 class Taught(Policy, Teachable):
@@ -84,7 +94,7 @@ class Taught(Policy, Teachable):
             if since == 0:
                 self.programs[key] = env.plan()
                 self.study(key, info["instruction"], env, observation)
-            if since >= _PATIENCE or key == (None, None, None):
+            if since >= _PATIENCE or key == NO_PART:
                 break
         env.close()
 
@@ -94,18 +104,22 @@ class Taught(Policy, Teachable):
     def _learn_words(self, instruction: str) -> Key:
         match = _ORDER.search(instruction)
         if match is None:
-            return (None, None, None)
+            return NO_PART
         self.words.parts.add(match["part"])
         self.words.sizes.add(match["size"])
         self.words.colours.add(match["colour"])
-        return (match["part"], match["size"], int(match["slot"]))
+        order = self.words.order(instruction)
+        return (order.part, order.size, order.slot, order.target)
 
     def program(self, order: Order) -> list[Any]:
         """The program for an order, with the defaults where it does not say."""
-        if (None, None, None) in self.programs:
-            return self.programs[(None, None, None)]
-        wanted = (order.part, order.size or "medium", order.slot or 1)
-        return self.programs.get(wanted) or next(iter(self.programs.values()))
+        wanted = (order.part, order.target, order.size or "medium", order.slot or 1)
+
+        def misfit(key: Key) -> tuple[bool, ...]:
+            part, size, slot, target = key
+            return tuple(a != b for a, b in zip((part, target, size, slot), wanted, strict=True))
+
+        return self.programs[min(self.programs, key=misfit)]
 
     # -- working ----------------------------------------------------------------------------------
     def reset(self, instruction: str, seed: int) -> None:
