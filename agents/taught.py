@@ -1,7 +1,7 @@
 """The taught program: key poses recorded once at the nominal layout, replayed blindly.
 
-This is how most robots on shop floors work. A program belongs to a part type, a slot and a target; the work order
-(the instruction) says which. Where the order leaves one out, the medium part's or slot 1's program runs.
+This is how most robots on shop floors work. A program belongs to a part type, a slot and a target; the
+work order (the instruction) says which. Where it leaves one out, the medium part's or slot 1's program runs.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class MachineSpec:
     """A machine tool with a chuck, its axis up, or a vise on a table, in world coordinates.
 
     `chuck_m` is where the middle of a seated part's bottom belongs. `jaw_radius_m` is how far from there the
-    faces of jaws that move stand open: they are set up for the job, `JAWS_OPEN_M` outside the part, and travel
+    faces of moving jaws stand open: they are set up for the job, `JAWS_OPEN_M` outside the part, and travel
     `jaw_stroke_m` inwards. A vise's fixed jaw (+x) and end stop (+y) stand half a nominal part from there.
 
     `soft_force_n` is a jaw's; `clamp_force_n` the static clamping force, all jaws together, as the maker

@@ -1,8 +1,8 @@
 """A machine tool: workholding, door, sensors and interlocks.
 
 Words follow MTConnect: execution READY, ACTIVE, INTERRUPTED; door OPEN, UNLATCHED, CLOSED; chuck, whatever
-the workholding, OPEN, UNLATCHED (moving or only gently closed), CLOSED. `MachineTool` holds the hardware and refuses what is
-unsafe, whoever asks; the program that runs it, the same for every agent, is in `plc.py`.
+the workholding, OPEN, UNLATCHED (moving or only gently closed), CLOSED. `MachineTool` holds the hardware and
+refuses what is unsafe, whoever asks; the program that runs it, the same for every agent, is in `plc.py`.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class LoadTask(Task):
         return self.home_m(cell)
 
     def push(self, seat: KeyPose, cell: Cell, now: Snapshot) -> list[KeyPose]:
-        """From going down on, up to where the soft clamp is waited for; `seat` is where the hand goes down."""
+        """Going down, which is `seat`, and what follows up to where the soft clamp is waited for."""
         return [seat]
 
     @abstractmethod

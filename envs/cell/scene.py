@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from envs.cell.draw import Candidate, Draw
 from envs.cell.layout import CAMERAS, TABLE_Y_M, Layout, scenery
 from envs.cell.parts import COLOURS, PartType
-from envs.cell.plan import wrap
+from envs.cell.seating import sensed_gap_m
 from envs.cell.stations import STATIONS
 from envs.ledger import Ledger
 from robots.arm import Arm, HandState
@@ -64,19 +64,6 @@ class PartState(NamedTuple):
         """Largest gap between the part's bottom face and the back stop."""
         tilt = math.hypot(self.up[0], self.up[1])
         return self.bottom_m[2] - seat_z_m + tilt * self.kind.chuck_across_m / 2
-
-    def face_gap_m(self, axis: int, wall_m: float, across_m: float, height_m: float) -> float:
-        """Largest gap between a square part's face towards +x (axis 0) or +y (axis 1) and an upright wall.
-
-        Args:
-            axis: The wall's normal.
-            wall_m: Where the wall is along it (world).
-            across_m: The part's true size across.
-            height_m: How far up the wall reaches from the part's bottom.
-        """
-        turn, half = wrap(self.yaw_rad, math.pi / 2), across_m / 2
-        corner = half * (math.cos(turn) - abs(math.sin(turn)))
-        return wall_m - self.bottom_m[axis] - corner - min(0.0, height_m * self.up[axis])
 
     def run_out_m(self, axis_m: Sequence[float]) -> float:
         """Total run-out against a vertical axis: twice the largest eccentricity over the part's length."""
@@ -162,7 +149,8 @@ class Cell:
     def _set_up(machine_spec: MachineSpec, draw: Draw) -> MachineSpec:
         """The machine with its jaws set up for the named part."""
         named = draw.candidates[0] if draw.candidates else None
-        return replace(machine_spec, jaw_radius_m=named.kind.chuck_across_m / 2 + JAWS_OPEN_M if named else 0.022)
+        radius = named.kind.chuck_across_m / 2 + JAWS_OPEN_M if named else 0.022
+        return replace(machine_spec, jaw_radius_m=radius)
 
     def _build_machine(self, machine_spec: MachineSpec, draw: Draw) -> None:
         """The machine; clamped on the named part where it starts there."""
@@ -281,33 +269,16 @@ class Cell:
     def _scan_machine(self, hand: HandState, parts: list[PartState], gripped: bool) -> MachineState:
         machine = self.machine
         assert machine is not None
-        cx, cy, _ = machine.spec.chuck_m
+        spec, (cx, cy, _) = machine.spec, machine.spec.chuck_m
         seats = [
-            (self.seat_gap_m(k), math.hypot(p.bottom_m[0] - cx, p.bottom_m[1] - cy))
-            for k, p in enumerate(parts)
+            (sensed_gap_m(spec, p, c.across_m), math.hypot(p.bottom_m[0] - cx, p.bottom_m[1] - cy))
+            for p, c in zip(parts, self.draw.candidates, strict=True)
             if abs(p.bottom_m[0] - cx) < 0.02
         ]
         machine.sense(seats, self.reaches_in(hand), self.period_s)
         still = max(map(abs, hand.dq_rad_s)) < STILL_RAD_S
         self.plc.scan(still, not self.arm.closed and hand.opening_m > 0.072, gripped, self.period_s)
         return machine.state()
-
-    def gaps_m(self, k: int = 0) -> tuple[float, float, float]:
-        """Part k's largest gaps to a vise's fixed jaw, end stop and bed; the sizes count that it truly has."""
-        assert self.machine is not None
-        spec, part = self.machine.spec, self._parts[k]
-        (jaw_x, stop_y), across = spec.stops_m, self.draw.candidates[k].across_m
-        return (
-            part.face_gap_m(0, jaw_x, across, spec.jaw_height_m),
-            part.face_gap_m(1, stop_y, across, spec.stop_height_m),
-            part.seat_gap_m(spec.chuck_m[2]),
-        )
-
-    def seat_gap_m(self, k: int = 0) -> float:
-        """What the seat's sensors measure under part k: to the back stop, or to bed and end stop of a vise."""
-        assert self.machine is not None
-        spec = self.machine.spec
-        return max(self.gaps_m(k)[1:]) if spec.workholding == "vise" else self._parts[k].seat_gap_m(spec.chuck_m[2])
 
     def reaches_in(self, hand: HandState) -> bool:
         """Whether hand, flange or wrist are behind the plane of the door."""

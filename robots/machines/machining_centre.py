@@ -1,8 +1,6 @@
-"""A small machining centre with a power vise on its table, set up for the robot's side.
-
-Half the soft force of three jaws presses on one; the clamping force is that of a 100 mm vise at half pressure.
-"""
+"""A small machining centre with a power vise on its table, its moving jaw on the robot's side."""
 
 from robots.machine_body import MachineSpec
 
+# 12 kN: a 100 mm power vise at about half its pressure.
 SPEC = MachineSpec(workholding="vise", soft_force_n=25.0, clamp_force_n=12_000.0)

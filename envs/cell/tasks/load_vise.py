@@ -14,9 +14,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from envs.cell.loading import SLOW_M_S, LoadTask, machine_of
+from envs.cell.loading import LoadTask, machine_of
 from envs.cell.plan import KeyPose
 from envs.cell.scene import Cell, PartState, Snapshot
+from envs.cell.seating import vise_gaps_m
 from robots.spec import Vec3
 
 GAP_M = 0.0001
@@ -63,11 +64,15 @@ class LoadVise(LoadTask):
 
     def achieved(self, cell: Cell, now: Snapshot) -> list[float]:
         """Gaps to fixed jaw, end stop and bed (m), clamped hard, released, arm clear."""
-        return [*cell.gaps_m(), *self.conditions(cell, now)]
+        return [*self._gaps_m(cell, now.parts[0]), *self.conditions(cell, now)]
 
     def seats(self, cell: Cell, part: PartState) -> bool:
         """Whether the part is about where it belongs, for the reward."""
-        return max(cell.gaps_m()) < 0.001
+        return max(self._gaps_m(cell, part)) < 0.001
+
+    @staticmethod
+    def _gaps_m(cell: Cell, part: PartState) -> tuple[float, float, float]:
+        return vise_gaps_m(machine_of(cell).spec, part, cell.draw.candidates[0].across_m)
 
     def metrics(self, cell: Cell, now: Snapshot, achieved: list[float]) -> dict[str, float]:
         """Gaps in m, not finite until the part is clamped and let go and the arm is clear."""

@@ -1,7 +1,7 @@
 """UnloadChuck: take the named part out of the chuck of a vertical turning centre and put it on the outfeed.
 
-The named part, one that fits a chuck, starts clamped and machined; the door stands open. The PLC lets go of it when the
-gripper has closed on it and the arm stands still.
+The named part, which fits a chuck, starts clamped and machined; the door stands open. The PLC lets go of it
+when the gripper has closed on it and the arm stands still.
 Randomised: its size; one to three other parts in the tray; size, mass and friction by the split (seen:
 +-0.05 mm, +-10 %, combined friction 0.20-0.35); fixture offset (seen: +-1 mm along x and y); the hand's
 start (+-40 mm).

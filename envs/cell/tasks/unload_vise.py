@@ -1,7 +1,7 @@
 """UnloadVise: take the named block out of the vise of a machining centre and put it on the outfeed.
 
-The named part, a block, starts clamped and machined; the door stands open. The PLC lets go of it when the
-gripper has closed on it and the arm stands still.
+The named part, a block, starts clamped and machined; the door stands open. The PLC lets go of it
+when the gripper has closed on it and the arm stands still.
 Randomised: its size; one to three other parts in the tray; size, mass and friction by the split (seen:
 +-0.05 mm, +-10 %, combined friction 0.20-0.35); fixture offset (seen: +-1 mm along x and y); the hand's
 start (+-40 mm).
