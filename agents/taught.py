@@ -174,6 +174,8 @@ def signal(key: Any, robot: np.ndarray, machine: np.ndarray) -> bool:
         return bool(robot[GRIPPED] > 0.5)
     if key.wait == "soft clamp":
         return bool(machine[CLAMP] >= 0.5)
+    if key.wait == "unclamped":
+        return bool(machine[CLAMP] < 0.25)
     if key.wait == "hard clamp":
         return bool(machine[CLAMP] >= 1.0)
     return True

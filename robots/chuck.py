@@ -1,91 +1,31 @@
-"""A three-jaw power chuck: coupled jaws, a valve with two pressures, and what it holds."""
+"""A three-jaw power chuck: three jaws that move as one and centre what is between them."""
 
 from __future__ import annotations
 
-from enum import IntEnum
+from collections.abc import Sequence
 
 from robots.machine_body import MachineSpec, jaws
 from robots.spec import Link, Vec3
+from robots.workholding import Clamp as Clamp
+from robots.workholding import Workholding
 from robots.world import World
 
 
-class Clamp(IntEnum):
-    """What the valve of a workholding was told."""
+class Chuck(Workholding):
+    """Jaws coupled by gear constraints."""
 
-    OPEN = 0
-    SOFT = 1
-    HARD = 2
-
-
-# Jaws that move less than this in a control period stand still.
-JAWS_STILL_M = 2e-5
-_JAWS = (0, 1, 2)
-
-
-class Chuck:
-    """The jaws in a World; `sense` once a control period.
-
-    Attributes:
-        travel_m: How far the jaws are from where they stand open.
-        still: Whether they stand.
-        stood: Whether they have stood since the valve was switched.
-        held: Whether the locked jaws hold something.
-    """
+    joints = (0, 1, 2)
 
     def __init__(self, world: World, spec: MachineSpec, offset_m: Vec3):
-        self.world, self.spec = world, spec
-        self.body = world.add_articulated("chuck", Link(0.0), jaws(spec), xyz_m=offset_m)
+        body = world.add_articulated("chuck", Link(0.0), jaws(spec), xyz_m=offset_m)
+        super().__init__(world, spec, body)
         for other in (1, 2):
             world.gear(self.body, 0, other, -1.0, 20_000.0, erp=1.0)
-        self._holds: list[int] = []
-        self._locked = self.still = self.stood = False
-        self.clamp = Clamp.OPEN
-        self.travel_m = 0.0
 
-    @property
-    def held(self) -> bool:
-        """Whether the locked jaws hold something."""
-        return bool(self._holds)
+    def closed_m(self, across_m: float) -> float:
+        """How far the jaws have travelled when they stand on a part that is `across_m` between them."""
+        return self.spec.jaw_radius_m - across_m / 2
 
-    def drive(self, clamp: Clamp) -> None:
-        """Switches the valve."""
-        self.clamp, spec = clamp, self.spec
-        while self._holds:
-            self.world.let_go(self._holds.pop())
-        self._locked = self.stood = False
-        force = spec.soft_force_n if clamp == Clamp.SOFT else spec.settle_force_n
-        target = 0.0 if clamp == Clamp.OPEN else spec.jaw_stroke_m
-        # What the soft clamp has centred is settled slowly: the engine's contacts give way with speed.
-        speed = spec.settle_speed_m_s if clamp == Clamp.HARD else spec.jaw_speed_m_s
-        self.world.wake(self.body)
-        for jaw in _JAWS:
-            self.world.servo(self.body, jaw, target, force, speed)
-
-    def _lock(self, parts: list[int]) -> None:
-        """The wedge of a power chuck: jaws stay where they stopped, and hold what is between them.
-
-        Kilonewtons on a part of half a kilogram are beyond an iterating solver: the part creeps and tilts. So
-        friction under the clamping force is a joint that gives way at the force that it can hold.
-        """
-        self._locked, spec, world = True, self.spec, self.world
-        for jaw in _JAWS:
-            world.servo(self.body, jaw, self.travel_m, spec.clamp_force_n, spec.settle_speed_m_s)
-        for part in parts:
-            self._holds.append(world.hold(self.body, part, spec.holding_force_n))
-
-    def begin_holding(self, part: int, across_m: float) -> None:
-        """Starts clamped hard on a part, `across_m` between the jaws, that is seated (for building)."""
-        self.clamp, self.stood, self.still = Clamp.HARD, True, True
-        self.travel_m = self.spec.jaw_radius_m - across_m / 2
-        for jaw in _JAWS:
-            self.world.set_joint(self.body, jaw, self.travel_m)
-        self._lock([part])
-
-    def sense(self) -> None:
-        """Reads the jaws; those that stand under full pressure lock."""
-        states = self.world.joint_states(self.body, _JAWS)
-        before, self.travel_m = self.travel_m, (states[0][0] + states[1][0] + states[2][0]) / 3.0
-        self.still = abs(self.travel_m - before) < JAWS_STILL_M
-        self.stood = self.stood or (self.still and self.clamp != Clamp.OPEN)
-        if self.clamp == Clamp.HARD and not self._locked and self.still:
-            self._lock(self.world.parts_touched(self.body))
+    def _mean_m(self, travels_m: Sequence[float]) -> float:
+        a, b, c = travels_m
+        return (a + b + c) / 3.0

@@ -1,4 +1,4 @@
-"""What a vertical turning centre is made of: its specification, frame, jaws and door."""
+"""What a machine tool is made of: its specification, frame, chuck jaws and door; a vise is in `vise.py`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SKIN = (0.93, 0.94, 0.95, 1.0)
 _TRIM = (0.13, 0.33, 0.53, 1.0)
 _DARK = (0.20, 0.22, 0.25, 1.0)
 _STEEL = (0.53, 0.55, 0.58, 1.0)
-_JAW = (0.36, 0.38, 0.42, 1.0)
+JAW = (0.36, 0.38, 0.42, 1.0)
 
 
 DOOR_TRAVEL_M = 0.40
@@ -27,22 +27,27 @@ HANDLE_X_M, HANDLE_Y_M, HANDLE_Z_M = 0.073, -0.16, 0.24
 HANDLE_RADIUS_M = 0.010
 # The bar above and below where it is gripped, and the bracket under it.
 HANDLE_ABOVE_M, HANDLE_BELOW_M, _BRACKET_M = 0.022, 0.035, 0.016
+BACK_X_M = 0.80
+# Jaws are set up for the job this far outside the part.
+JAWS_OPEN_M = 0.002
 
 
 @dataclass(frozen=True)
 class MachineSpec:
-    """A vertical turning centre, chuck axis up, in world coordinates.
+    """A machine tool with a chuck, its axis up, or a vise on a table, in world coordinates.
 
-    `chuck_m` is the middle of the seat (back stop). `jaw_radius_m` is where the jaw faces stand open: the
-    jaws are set up for the job, some 2 mm outside the part, and travel `jaw_stroke_m` inwards.
+    `chuck_m` is where the middle of a seated part's bottom belongs. `jaw_radius_m` is how far from there the
+    faces of moving jaws stand open: they are set up for the job, `JAWS_OPEN_M` outside the part, and travel
+    `jaw_stroke_m` inwards. A vise's fixed jaw (+x) and end stop (+y) stand half a nominal part from there.
 
-    `soft_force_n` is a jaw's; `clamp_force_n` the static clamping force of the chuck, all jaws together, as
-    its maker states it (20 kN: a small power chuck at a fifth of its pressure, as for slender parts).
+    `soft_force_n` is a jaw's; `clamp_force_n` the static clamping force, all jaws together, as the maker
+    states it (20 kN: a small power chuck at a fifth of its pressure, as for slender parts).
     `clamp_friction` is that of hardened jaws on steel: what they hold is the product of the two.
 
     A "hand" door has no drive but a handle; `door_friction_n` is the dry friction of its rail.
     """
 
+    workholding: Literal["chuck", "vise"] = "chuck"
     chuck_m: Vec3 = (0.50, 0.0, 0.16)
     jaw_radius_m: float = 0.022
     jaw_stroke_m: float = 0.0035
@@ -61,8 +66,11 @@ class MachineSpec:
     front_x_m: float = 0.355
     door_drive: Literal["power", "hand"] = "power"
     door_friction_n: float = 15.0
+    stop_height_m: float = 0.012
 
     def __post_init__(self) -> None:
+        if self.workholding not in ("chuck", "vise"):
+            raise ValueError(f"workholding {self.workholding!r}: allowed are chuck, vise")
         if not 0.002 <= self.jaw_stroke_m <= 0.004:
             raise ValueError(f"jaw_stroke_m {self.jaw_stroke_m}: allowed are 0.002 to 0.004")
         if not 0.0 < self.soft_force_n < self.settle_force_n < self.clamp_force_n:
@@ -77,12 +85,27 @@ class MachineSpec:
         """The force, in any direction, up to which a clamped part stays where it is."""
         return self.clamp_force_n * self.clamp_friction
 
+    @property
+    def half_m(self) -> float:
+        """Half the nominal size across of the part that the jaws are set up for."""
+        return self.jaw_radius_m - JAWS_OPEN_M
+
+    @property
+    def stops_m(self) -> tuple[float, float]:
+        """A vise's datum faces: x of the fixed jaw's and y of the end stop's."""
+        return self.chuck_m[0] + self.half_m, self.chuck_m[1] + self.half_m
+
+    def seated_m(self, across_m: float) -> Vec3:
+        """Where the middle of a seated part's bottom is: a vise shifts it by half of what it is oversize."""
+        (x, y, z), off = self.chuck_m, across_m / 2 - self.half_m
+        return (x - off, y - off, z) if self.workholding == "vise" else self.chuck_m
+
 
 @lru_cache(maxsize=16)
 def frame(spec: MachineSpec) -> tuple[Shape, ...]:
     """Column, bed and front of the machine; its windows collide but are not drawn (they are glass)."""
-    (cx, cy, cz), fx = spec.chuck_m, spec.front_x_m
-    y, back, top = 0.36, 0.80, 0.72
+    cy, fx = spec.chuck_m[1], spec.front_x_m
+    y, back, top = 0.36, BACK_X_M, 0.72
 
     def box(
         size: Vec3,
@@ -113,19 +136,42 @@ def frame(spec: MachineSpec) -> tuple[Shape, ...]:
             box(*pane, _SKIN, glass=True),
             box((deep, 0.02, top), (mid, s * y, top / 2), _SKIN, glass=True),
         ]
-    # The seat is a flat plate: the part's bottom bears on it, as on a chuck's stop pads.
-    stand, seat = (0.105, cz - 0.075), (0.18, 0.18, cz - 0.06)
     parts += [
-        Shape("cylinder", (0.018, 0.0015), (cx, cy, cz - 0.00075), rgba=_DARK, collides=False),
-        Shape("cylinder", (0.090, 0.030), (cx, cy, cz - 0.0160), rgba=_STEEL, collides=False),
-        Shape("cylinder", stand, (cx, cy, 0.05 + (cz - 0.075) / 2), rgba=_DARK, collides=False),
-        Shape("box", seat, (cx, cy, cz - (cz - 0.06) / 2), rgba=_STEEL, visible=False),
-        box((0.06, 0.06, 0.16), (back - 0.14, 0, 0.50), _STEEL, solid=False),
-        box((0.20, 0.22, 0.14), (back - 0.12, 0, 0.62), _CAST, solid=False),
+        *(_vise_stand(spec) if spec.workholding == "vise" else _chuck_stand(spec)),
         box((deep, 2 * y, 0.05), (mid, 0, 0.025), _CAST),
         box((0.04, 2 * y, top), (back, 0, top / 2), _SKIN),
     ]
     return tuple(parts)
+
+
+def _chuck_stand(spec: MachineSpec) -> list[Shape]:
+    """Seat, chuck and turret of a lathe. The seat is flat: parts bear on it as on a chuck's stop pads."""
+    (cx, cy, cz), back = spec.chuck_m, BACK_X_M
+    stand, seat = (0.105, cz - 0.075), (0.18, 0.18, cz - 0.06)
+    return [
+        Shape("cylinder", (0.018, 0.0015), (cx, cy, cz - 0.00075), rgba=_DARK, collides=False),
+        Shape("cylinder", (0.090, 0.030), (cx, cy, cz - 0.0160), rgba=_STEEL, collides=False),
+        Shape("cylinder", stand, (cx, cy, 0.05 + (cz - 0.075) / 2), rgba=_DARK, collides=False),
+        Shape("box", seat, (cx, cy, cz - (cz - 0.06) / 2), rgba=_STEEL, visible=False),
+        Shape("box", (0.06, 0.06, 0.16), (back - 0.14, cy, 0.50), rgba=_STEEL, collides=False),
+        Shape("box", (0.20, 0.22, 0.14), (back - 0.12, cy, 0.62), rgba=_CAST, collides=False),
+    ]
+
+
+def _vise_stand(spec: MachineSpec) -> list[Shape]:
+    """Fixed jaw, end stop and bed of a vise, table under it, spindle head behind."""
+    (cx, cy, cz), (jaw_x, stop_y), back = spec.chuck_m, spec.stops_m, BACK_X_M
+    jaw, stop, head_x = spec.jaw_height_m, spec.stop_height_m, back - 0.09
+    table_z, bed_x = cz - 0.050, (jaw_x + 0.030 + cx - 0.085) / 2
+    table = (0.24, 0.36, table_z - 0.05)
+    return [
+        Shape("box", (0.020, 0.010, stop), (cx, stop_y + 0.005, cz + stop / 2), rgba=_TRIM),
+        Shape("box", (0.024, 0.060, jaw), (jaw_x + 0.012, cy, cz + jaw / 2), rgba=JAW),
+        Shape("box", (jaw_x + 0.030 - cx + 0.085, 0.074, 0.050), (bed_x, cy, cz - 0.025), rgba=_STEEL),
+        Shape("box", table, (cx, cy, 0.05 + table[2] / 2), rgba=_DARK),
+        Shape("cylinder", (0.030, 0.09), (head_x, cy, 0.455), rgba=_STEEL),
+        Shape("box", (0.14, 0.20, 0.22), (head_x, cy, 0.61), rgba=_CAST),
+    ]
 
 
 def jaws(spec: MachineSpec) -> list[Node]:
@@ -137,9 +183,9 @@ def jaws(spec: MachineSpec) -> list[Node]:
         "box",
         (depth, spec.jaw_width_m, height - lift),
         (depth / 2, 0.0, (height + lift) / 2),
-        rgba=_JAW,
+        rgba=JAW,
     )
-    foot = Shape("box", (0.030, 0.024, 0.010), (0.043, 0.0, 0.005), rgba=_JAW, collides=False)
+    foot = Shape("box", (0.030, 0.024, 0.010), (0.043, 0.0, 0.005), rgba=JAW, collides=False)
     jaw = Link(0.6, (depth / 2, 0.0, height / 2), (block, foot))
     nodes = []
     for k in range(3):

@@ -1,8 +1,8 @@
 """A machine tool: workholding, door, sensors and interlocks.
 
-Words follow MTConnect: execution READY, ACTIVE, INTERRUPTED; door OPEN, UNLATCHED, CLOSED; chuck OPEN,
-UNLATCHED (moving or only gently closed), CLOSED. `MachineTool` holds the hardware and refuses what is
-unsafe, whoever asks; the program that runs it, the same for every agent, is in `plc.py`.
+Words follow MTConnect: execution READY, ACTIVE, INTERRUPTED; door OPEN, UNLATCHED, CLOSED; chuck, whatever
+the workholding, OPEN, UNLATCHED (moving or only gently closed), CLOSED. `MachineTool` holds the hardware and
+refuses what is unsafe, whoever asks; the program that runs it, the same for every agent, is in `plc.py`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from robots.chuck import Chuck, Clamp
+from robots.chuck import Chuck
 from robots.machine_body import DOOR_TRAVEL_M, MachineSpec, door, frame, handle_at
 from robots.scene_types import Surface
 from robots.spec import ZERO, Link, Vec3
+from robots.vise import Vise
+from robots.workholding import Clamp, Workholding
 from robots.world import World
 
 REQUESTS = ("none", "clamp", "unclamp", "close door", "open door", "blow", "cycle start")
@@ -50,7 +52,8 @@ class MachineTool:
         at = tuple(a + b for a, b in zip(spec.chuck_m, offset_m, strict=True))
         self.world, self._notice = world, notice
         self.spec = replace(spec, chuck_m=(at[0], at[1], at[2]))
-        self.fixture = Chuck(world, spec, offset_m)
+        make = Vise if spec.workholding == "vise" else Chuck
+        self.fixture: Workholding = make(world, spec, offset_m)
         self.door_body = world.add_articulated("door", Link(0.0), door(spec), xyz_m=offset_m)
         body = world.add_fixed("machine", frame(spec), Surface(spec.seat_friction), xyz_m=offset_m)
         for moving in (self.fixture.body, self.door_body):
@@ -109,7 +112,7 @@ class MachineTool:
         self.world.servo(self.door_body, 0, target, force, self.spec.door_speed_m_s, gain=0.1)
 
     def set_clamp(self, clamp: Clamp) -> bool:
-        """Opens or closes the chuck; refused while the spindle turns."""
+        """Opens or closes the workholding; refused while the spindle turns."""
         if clamp == self.clamp:
             return True
         if self.execution == "ACTIVE":
@@ -162,7 +165,7 @@ class MachineTool:
     def _start_blocked(self) -> str:
         checks = (
             (self.execution == "ACTIVE", "the cycle is running"),
-            (self.grip != Clamp.HARD, "the chuck is not clamped"),
+            (self.grip != Clamp.HARD, "the part is not clamped"),
             (not self.part_present, "no part is present"),
             (not self.seat_ok, "the part is not seated"),
             (self.door != "CLOSED", "the door is not closed"),
@@ -211,7 +214,8 @@ class MachineTool:
         """Reads the sensors once a control period.
 
         Args:
-            seats: (gap to the seat, radial distance from the chuck axis) of every loose part's bottom, m.
+            seats: (largest gap to what it is pushed against, distance in the plane from where it belongs) of
+                every loose part's bottom, m.
             arm_inside: whether any of the arm is, or would be, behind the plane of the door.
             period_s: time since the last reading.
         """

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from robots.chuck import Clamp
 from robots.machine_tool import MachineTool
+from robots.workholding import Clamp
 
 
 class Plc:
     """The machine's loading program.
 
-    - part present and arm still for `STILL_S`: close the chuck gently;
+    - part present and arm still for `STILL_S`: close the jaws gently;
     - gripper open and jaws at rest, so that the part is centred: clamp hard;
     - not clamped and seated within `SEAT_S`: alarm, open again, wait until the part has been lifted out;
     - clamped, seated and arm clear: close the door; door closed: start the cycle, once for each part;
@@ -33,7 +33,7 @@ class Plc:
 
     @property
     def wants_removal(self) -> bool:
-        """Whether a badly seated part must be lifted out before the chuck closes again."""
+        """Whether a badly seated part must be lifted out before the jaws close again."""
         return self._lift_out
 
     def scan(self, arm_still: bool, gripper_open: bool, gripped: bool, period_s: float) -> None:

@@ -25,6 +25,11 @@ class Candidate:
     oversize_m: float
     mass_ratio: float
 
+    @property
+    def across_m(self) -> float:
+        """Its true size across between the jaws."""
+        return self.kind.chuck_across_m + self.oversize_m
+
 
 @dataclass(frozen=True)
 class Draw:

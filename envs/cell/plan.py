@@ -13,7 +13,7 @@ from typing import Literal
 
 from robots.spec import Vec3
 
-Wait = Literal["none", "settled", "open", "gripped", "soft clamp", "hard clamp"]
+Wait = Literal["none", "settled", "open", "gripped", "soft clamp", "hard clamp", "unclamped"]
 
 
 @dataclass(frozen=True, slots=True)

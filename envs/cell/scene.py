@@ -12,24 +12,25 @@ from envs.cell import plate
 from envs.cell.draw import Candidate, Draw
 from envs.cell.layout import CAMERAS, TABLE_Y_M, Layout, scenery
 from envs.cell.parts import COLOURS, PartType
+from envs.cell.seating import sensed_gap_m
 from envs.cell.stations import STATIONS
 from envs.ledger import Ledger
 from robots.arm import Arm, HandState
-from robots.chuck import Clamp
 from robots.gauge import Gauge
 from robots.gripper import GripperSpec
-from robots.machine_body import MachineSpec
+from robots.machine_body import JAWS_OPEN_M, MachineSpec
 from robots.machine_tool import MachineState, MachineTool
 from robots.plc import Plc
 from robots.scene_types import CameraSpec, Quat, Surface
 from robots.spec import ArmSpec, Vec3
+from robots.workholding import Clamp
 from robots.world import World
 
 # The part's own friction; the finger's is chosen so that the product is the drawn combined value.
 PART_FRICTION = 0.5
 STILL_RAD_S = 0.05
 # What arm and hand must not touch.
-FIXTURES = frozenset(("tray", "table", "floor", "machine", "chuck", "door", *STATIONS, *plate.BODIES))
+FIXTURES = frozenset(("tray", "table", "floor", "machine", "chuck", "vise", "door", *STATIONS, *plate.BODIES))
 CLEAR_OF_GAUGE_M = 0.035
 # How far the table reaches along y where stations stand on it.
 WIDE_TABLE_Y_M = 0.42
@@ -152,14 +153,19 @@ class Cell:
         down = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, -1.0)
         self.arm.place(self.arm.solve(draw.start_m, down))
 
-    def _build_machine(self, machine_spec: MachineSpec, draw: Draw) -> None:
-        """The machine, its jaws set up for the named part; clamped on it where it starts there."""
+    @staticmethod
+    def _set_up(machine_spec: MachineSpec, draw: Draw) -> MachineSpec:
+        """The machine with its jaws set up for the named part."""
         named = draw.candidates[0] if draw.candidates else None
-        jaws = named.kind.chuck_across_m / 2 + 0.002 if named else 0.022
-        spec = replace(machine_spec, jaw_radius_m=jaws)
+        radius = named.kind.chuck_across_m / 2 + JAWS_OPEN_M if named else 0.022
+        return replace(machine_spec, jaw_radius_m=radius)
+
+    def _build_machine(self, machine_spec: MachineSpec, draw: Draw) -> None:
+        """The machine; clamped on the named part where it starts there."""
+        named, spec = draw.candidates[0] if draw.candidates else None, self._set_up(machine_spec, draw)
         self.machine = MachineTool(self.world, spec, self._notice, draw.chuck_offset_m)
         if named is not None and named.slot == 0:
-            self.machine.begin_holding(self.bodies[0], named.kind.chuck_across_m + named.oversize_m)
+            self.machine.begin_holding(self.bodies[0], named.across_m)
         if spec.door_drive == "hand":
             self.machine.leave_door(draw.door_ajar_m, draw.door_friction_n)
         self.plc = Plc(self.machine)
@@ -168,7 +174,8 @@ class Cell:
         """Middle of a part's bottom at the start."""
         if candidate.slot or self.machine_spec is None:
             return candidate.at_m
-        (x, y, z), (dx, dy, dz) = self.machine_spec.chuck_m, draw.chuck_offset_m
+        spec = self._set_up(self.machine_spec, draw)
+        (x, y, z), (dx, dy, dz) = spec.seated_m(candidate.across_m), draw.chuck_offset_m
         return (x + dx, y + dy, z + dz)
 
     def _build_parts(self, draw: Draw) -> None:
@@ -285,10 +292,10 @@ class Cell:
     def _scan_machine(self, hand: HandState, parts: list[PartState], gripped: bool) -> MachineState:
         machine = self.machine
         assert machine is not None
-        cx, cy, cz = machine.spec.chuck_m
+        spec, (cx, cy, _) = machine.spec, machine.spec.chuck_m
         seats = [
-            (p.seat_gap_m(cz), math.hypot(p.bottom_m[0] - cx, p.bottom_m[1] - cy))
-            for p in parts
+            (sensed_gap_m(spec, p, c.across_m), math.hypot(p.bottom_m[0] - cx, p.bottom_m[1] - cy))
+            for p, c in zip(parts, self.draw.candidates, strict=True)
             if abs(p.bottom_m[0] - cx) < 0.02
         ]
         machine.sense(seats, self.reaches_in(hand), self.period_s)
@@ -330,5 +337,5 @@ class Cell:
         return (c * 0.4 + s * 0.8, s * 0.4 - c * 0.8, 1.5)
 
     def seated(self) -> bool:
-        """Whether the chuck holds hard."""
+        """Whether the workholding holds hard."""
         return self.machine is not None and self.machine.grip == Clamp.HARD

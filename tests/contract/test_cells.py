@@ -102,7 +102,8 @@ def test_what_nobody_touches_does_not_move(env_id):
 
     def resting():
         bodies = [world.body(name) for name in world.names if name != "arm"]
-        jaws = [world.joint_states(cell.machine.fixture.body, (0, 1, 2))] if cell.machine else []
+        fixture = cell.machine.fixture if cell.machine else None
+        jaws = [world.joint_states(fixture.body, fixture.joints)] if fixture else []
         return [world.pose(body) for body in bodies], jaws
 
     still = [0.0] * (env.action_space.shape[0] - 1) + [1.0]
@@ -150,6 +151,24 @@ def test_a_loaded_part_is_where_it_should_be():
             assert world.link_pose(arm, link)[0][0] < cell.machine_spec.front_x_m
         gaps = [world.gap_m(world.body("part_0"), world.body("chuck"), 0.01, link_b=jaw) for jaw in (0, 1, 2)]
         assert max(map(abs, gaps)) < 1e-4
+    env.close()
+
+
+def test_a_part_in_the_vise_is_where_it_should_be():
+    """Success read again from the engine's own distances, not from the task's figures."""
+    env = make("Monozukuri/LoadVise-v0", observation="flat", split="seen")
+    for seed in range(3):
+        episode(env, seed)
+        world, spec = env.world, env.cell.machine.spec
+        part, across = world.body("part_0"), env.cell.draw.candidates[0].across_m
+        (x, y, z), q = world.pose(part)
+        jaw_x, stop_y = spec.stops_m
+        assert abs(jaw_x - x - across / 2) < 1e-4
+        assert abs(stop_y - y - across / 2) < 1e-4
+        assert abs(z - env.cell.kinds[0].height_m / 2 - spec.chuck_m[2]) < 1e-4
+        assert 1 - 2 * (q[0] ** 2 + q[1] ** 2) > 1 - 1e-5
+        assert abs(world.gap_m(part, world.body("vise"), 0.01)) < 1e-4
+        assert not world.touching(world.body("arm"), part)
     env.close()
 
 

@@ -1,0 +1,44 @@
+"""How a part sits in a machine: gaps to what its workholding pushes it against."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from envs.cell.plan import wrap
+from robots.machine_body import MachineSpec
+
+if TYPE_CHECKING:
+    from envs.cell.scene import PartState
+
+
+def face_gap_m(part: PartState, axis: int, wall_m: float, across_m: float, height_m: float) -> float:
+    """Largest gap between a square part's face towards +x (axis 0) or +y (axis 1) and an upright wall.
+
+    Args:
+        part: The part.
+        axis: The wall's normal.
+        wall_m: Where the wall is along it (world).
+        across_m: The part's true size across.
+        height_m: How far up the wall reaches from the part's bottom.
+    """
+    turn = wrap(part.yaw_rad, math.pi / 2)
+    corner = across_m / 2 * (math.cos(turn) - abs(math.sin(turn)))
+    return wall_m - part.bottom_m[axis] - corner - min(0.0, height_m * part.up[axis])
+
+
+def vise_gaps_m(spec: MachineSpec, part: PartState, across_m: float) -> tuple[float, float, float]:
+    """A part's largest gaps to the fixed jaw, the end stop and the bed of a vise (world)."""
+    jaw_x, stop_y = spec.stops_m
+    return (
+        face_gap_m(part, 0, jaw_x, across_m, spec.jaw_height_m),
+        face_gap_m(part, 1, stop_y, across_m, spec.stop_height_m),
+        part.seat_gap_m(spec.chuck_m[2]),
+    )
+
+
+def sensed_gap_m(spec: MachineSpec, part: PartState, across_m: float) -> float:
+    """What the seat's sensors measure: the gap to the back stop, or the larger to bed and end stop."""
+    if spec.workholding == "vise":
+        return max(vise_gaps_m(spec, part, across_m)[1:])
+    return part.seat_gap_m(spec.chuck_m[2])
