@@ -147,7 +147,9 @@ class Taught(Policy, Teachable):
         if not arrived(key, robot):
             return
         self.waited += 1
-        if self.index + 1 < len(self.keys) and (signal(key, robot, machine) or self.waited > self.patience):
+        # A cycle takes as long as it takes.
+        patience = self.patience if key.wait != "cycle done" else math.inf
+        if self.index + 1 < len(self.keys) and (signal(key, robot, machine) or self.waited > patience):
             self.index, self.waited = self.index + 1, 0
 
 
@@ -172,6 +174,10 @@ def signal(key: Any, robot: np.ndarray, machine: np.ndarray) -> bool:
         return float(np.abs(robot[MEASURED] - np.array(key.position_m)).max()) < SETTLED_M
     if key.wait == "gripped":
         return bool(robot[GRIPPED] > 0.5)
+    if key.wait in ("door open", "door closed"):
+        return bool(machine[DOOR] > 0.75 if key.wait == "door open" else machine[DOOR] < 0.25)
+    if key.wait in ("cycle running", "cycle done"):
+        return bool((machine[CYCLE] > 0.5) == (key.wait == "cycle running"))
     if key.wait == "soft clamp":
         return bool(machine[CLAMP] >= 0.5)
     if key.wait == "unclamped":

@@ -65,6 +65,7 @@ class MachineTool:
         self.alarm = ""
         self.refused = 0
         self.cycle_left_s = 0.0
+        self.cycles_done = 0
         self.blowing_s = 0.0
         self.arm_inside = False
         self.part_present = self.seat_ok = False
@@ -90,6 +91,13 @@ class MachineTool:
         """Starts with a part, `across_m` between the jaws, seated and clamped hard (only while building)."""
         self.fixture.begin_holding(part, across_m)
         self.part_present = self.seat_ok = True
+
+    def begin_closed(self) -> None:
+        """Starts with the powered door closed (only while building)."""
+        self.door_target, self.door_m = "CLOSED", 0.0
+        self.world.set_joint(self.door_body, 0, 0.0)
+        self._drive_door(latched=True)
+        self.world.let_sleep(self.door_body)
 
     def leave_door(self, opening_m: float, friction_n: float | None = None) -> None:
         """Leaves a hand door so far open, on a rail of that dry friction (only while building)."""
@@ -241,6 +249,7 @@ class MachineTool:
         if self.execution == "ACTIVE":
             self.cycle_left_s = max(0.0, self.cycle_left_s - period_s)
             if self.cycle_left_s == 0.0:
+                self.cycles_done += 1
                 self._execute("READY")
 
     def state(self) -> MachineState:

@@ -14,13 +14,16 @@ class Plc:
     - not clamped and seated within `SEAT_S`: alarm, open again, wait until the part has been lifted out;
     - clamped, seated and arm clear: close the door; door closed: start the cycle, once for each part;
     - cycle over: open the door; gripper closed on the machined part and arm still: unclamp.
+
+    Where the robot commands the machine, only what makes a clamping safe is left to it: soft before hard, and
+    open again what is not seated.
     """
 
     STILL_S = 0.15
     SEAT_S = 0.50
 
-    def __init__(self, machine: MachineTool):
-        self.machine = machine
+    def __init__(self, machine: MachineTool, *, commanded: bool = False):
+        self.machine, self.commanded = machine, commanded
         self._still_s = self._unseated_s = 0.0
         self._lift_out = False
         # What is clamped when the program starts has been machined.
@@ -36,6 +39,12 @@ class Plc:
         """Whether a badly seated part must be lifted out before the jaws close again."""
         return self._lift_out
 
+    def ask(self, what: str) -> bool:
+        """Passes the robot's request on; "clamp" begins gently, as whatever else clamps does."""
+        if what == "clamp" and self.machine.clamp == Clamp.OPEN:
+            return self.machine.set_clamp(Clamp.SOFT)
+        return what == "clamp" or self.machine.request(what)
+
     def scan(self, arm_still: bool, gripper_open: bool, gripped: bool, period_s: float) -> None:
         """One scan, after `MachineTool.sense`, with what the robot's controller tells."""
         m = self.machine
@@ -47,7 +56,7 @@ class Plc:
             return
         if m.clamp == Clamp.OPEN:
             waits = self._lift_out or self._machined
-            if self._still_s >= self.STILL_S and not waits and m.arm_inside:
+            if self._still_s >= self.STILL_S and not waits and m.arm_inside and not self.commanded:
                 m.set_clamp(Clamp.SOFT)
         elif m.clamp == Clamp.SOFT:
             if gripper_open and m.fixture.still:
@@ -64,6 +73,8 @@ class Plc:
                 self._lift_out = True
                 m.raise_alarm("seat")
                 m.set_clamp(Clamp.OPEN)
+        elif self.commanded:
+            self._machined = m.cycles_done > 0
         elif self._machined and m.arm_inside:
             if gripped and self._still_s >= self.STILL_S:
                 m.set_clamp(Clamp.OPEN)

@@ -6,7 +6,7 @@ import difflib
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ from envs.cell.draw import Draw, draw_scene, in_machine
 from envs.cell.layout import CAMERAS
 from envs.cell.observation import OBSERVATIONS, ImageObserver, StateObserver
 from envs.cell.parts import families
-from envs.cell.plan import KeyPose, Stride
+from envs.cell.plan import KeyPose, Stride, request_of
 from envs.cell.rewards import weighted
 from envs.cell.scene import Cell, Snapshot
 from envs.cell.task import Task
@@ -123,7 +123,8 @@ def _machine(task: Task, config: CellConfig) -> MachineSpec | None:
     name = config.machine or task.machines[0]
     if name not in task.machines:
         raise ValueError(f"machine {name!r}: {task.name} is done with {', '.join(task.machines)}")
-    return machine_spec(name)
+    spec = machine_spec(name)
+    return replace(spec, cycle_s=task.cycle_s) if task.cycle_s else spec
 
 
 class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
@@ -139,13 +140,15 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self.task_description = (task.__doc__ or "").strip()
         self._split = split(config.split)
         self.seeds = dict(self._split.seeds)
-        self.stride = Stride()
+        self.stride = Stride(commands=task.commands)
         spec = arm_spec(config.robot)
         joints = len(spec.joints)
         engine = EngineSpec(rate_hz=task.rate_hz, contact_erp=0.8)
         self.world = World(engine, visuals=config.pictures, window=config.render_mode == "human")
         self.world.look_from(CAMERAS["cell"])
-        self.cell = Cell(self.world, spec, config.gripper, _machine(task, config), task.stations)
+        self.cell = Cell(
+            self.world, spec, config.gripper, _machine(task, config), task.stations, task.commands
+        )
         self._control = HandControl(config.control, self.stride)
         self._observer: StateObserver | ImageObserver
         if config.observation in ("rgb", "rgbd"):
@@ -154,7 +157,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         else:
             self._observer = StateObserver(task, joints, flat=config.observation == "flat")
         self._tolerance = np.array(task.tolerance)
-        self._size = action_size(config.control, joints)
+        self._size = action_size(config.control, joints) + int(task.commands)
         self.observation_space = self._observer.space
         self.action_space = spaces.Box(-1.0, 1.0, (self._size,), np.float32)
         self.process = SimpleNamespace()
@@ -208,6 +211,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
             self._open()
             raise RuntimeError("the episode is over: call reset() first")
         control, cell = self._control, self.cell
+        if self.task.commands:
+            cell.ask(request_of(values.pop()))
         close = values[-1] < 0.0
         whole = cell.advance(control.target(values), close)
         now = cell.snapshot(control.position_m, control.yaw_rad)

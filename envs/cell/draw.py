@@ -46,6 +46,7 @@ class Draw:
     goal_m: Vec3 = (0.0, 0.0, 0.0)
     station: str = ""
     gauge_error_um: float = 0.0
+    door_closed: bool = False
     door_friction_n: float = 15.0
     door_ajar_m: float = 0.0
     hole_m: float = 0.0  # diameter, where a station has a hole

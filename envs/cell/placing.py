@@ -11,6 +11,7 @@ from envs.cell.handling import deliver
 from envs.cell.plan import KeyPose
 from envs.cell.scene import Cell, PartState, Snapshot
 from envs.cell.task import Task
+from robots.spec import Vec3
 
 # How far a bottom may stand off what it should rest on, and how far a part may lean.
 GAP_M = 0.001
@@ -24,6 +25,15 @@ def leans_rad(part: PartState) -> float:
     return math.acos(min(1.0, max(-1.0, part.up[2])))
 
 
+def placed_at(now: Snapshot, to: Vec3) -> list[float]:
+    """How the named part is placed: distance (m, level), gap below (m), lean (rad), let go, hand away."""
+    part = now.parts[0]
+    off = math.hypot(part.bottom_m[0] - to[0], part.bottom_m[1] - to[1])
+    released = not now.closed and now.hand.opening_m > part.kind.grip_across_m + 0.004
+    away = math.dist(now.hand.position_m, part.grip_m) > CLEAR_M
+    return [off, part.bottom_m[2] - to[2], leans_rad(part), float(released), float(away)]
+
+
 class PlaceTask(Task):
     """Put the named part at `destination_m`: within `WITHIN_M`, upright, resting, let go, the hand away."""
 
@@ -34,11 +44,7 @@ class PlaceTask(Task):
 
     def achieved(self, cell: Cell, now: Snapshot) -> list[float]:
         """Distance from the place (m, level), gap below the part (m), lean (rad), let go, hand away."""
-        part, to = now.parts[0], self.destination_m(cell, now)
-        off = math.hypot(part.bottom_m[0] - to[0], part.bottom_m[1] - to[1])
-        released = not now.closed and now.hand.opening_m > part.kind.grip_across_m + 0.004
-        away = math.dist(now.hand.position_m, part.grip_m) > CLEAR_M
-        return [off, part.bottom_m[2] - to[2], leans_rad(part), float(released), float(away)]
+        return placed_at(now, self.destination_m(cell, now))
 
     def desired(self, cell: Cell) -> list[float]:
         """There, no gap, upright, all conditions true."""

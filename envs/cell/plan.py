@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from robots.machine_tool import REQUESTS
 from robots.spec import Vec3
 
 Wait = Literal["none", "settled", "open", "gripped", "soft clamp", "hard clamp", "unclamped"]
+MachineWait = Literal["door open", "door closed", "cycle running", "cycle done"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class KeyPose:
         close: Whether the gripper is told to close.
         speed_m_s: Top speed on the way there.
         frame: What the pose belongs to: "part" poses move with the part, "world" poses do not.
+        request: What the machine is asked for on the way, where the robot commands it.
         wait: Signal that must come before the next pose; "settled" is the hand's own, at rest on the pose.
     """
 
@@ -36,7 +39,8 @@ class KeyPose:
     close: bool
     speed_m_s: float = 1.0
     frame: Literal["part", "world"] = "world"
-    wait: Wait = "none"
+    wait: Wait | MachineWait = "none"
+    request: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Stride:
     step_m: float = 0.030
     step_rad: float = 0.20
     period_s: float = 0.05
+    commands: bool = False  # whether an action ends with a request to the machine
 
     def action(self, key: KeyPose, position_m: Sequence[float], yaw_rad: float) -> list[float]:
         """The `ee_yaw` action (dx, dy, dz, dyaw, gripper) from a commanded pose towards a key pose."""
@@ -60,13 +65,25 @@ class Stride:
             self.step_rad / abs(turn) if abs(turn) > self.step_rad else 1.0,
         )
         scale = share / self.step_m
+        asked = [request_value(key.request)] if self.commands else []
         return [
             d[0] * scale,
             d[1] * scale,
             d[2] * scale,
             turn * share / self.step_rad,
             -1.0 if key.close else 1.0,
+            *asked,
         ]
+
+
+def request_value(what: str) -> float:
+    """The number in [-1, 1] that stands for a request to the machine."""
+    return (2 * REQUESTS.index(what) + 1) / len(REQUESTS) - 1.0
+
+
+def request_of(value: float) -> str:
+    """The request that a number in [-1, 1] stands for: equal shares of the range."""
+    return REQUESTS[min(len(REQUESTS) - 1, int((value + 1.0) / 2 * len(REQUESTS)))]
 
 
 def wrap(angle_rad: float, period_rad: float) -> float:

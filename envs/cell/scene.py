@@ -103,6 +103,7 @@ class Cell:
     gripper: GripperSpec
     machine_spec: MachineSpec | None
     station_names: tuple[str, ...] = ()
+    commanded: bool = False
     layout: Layout = field(default_factory=Layout)
     hz: int = 20
 
@@ -143,7 +144,7 @@ class Cell:
             self.gauge = Gauge(STATIONS["gauge"].within_m, draw.gauge_error_um)
         world.lull()
         self._was_held = False
-        self._refused, self.peak_force_n = 0, 0.0
+        self._refused, self.peak_force_n, self.measured_mm = 0, 0.0, 0.0
         self._poses = [world.pose(body) for body in self.bodies]
         self._parts = [PartState.of(kind, *at) for kind, at in zip(self.kinds, self._poses, strict=True)]
 
@@ -168,7 +169,10 @@ class Cell:
             self.machine.begin_holding(self.bodies[0], named.across_m)
         if spec.door_drive == "hand":
             self.machine.leave_door(draw.door_ajar_m, draw.door_friction_n)
-        self.plc = Plc(self.machine)
+        if draw.door_closed:
+            self.machine.begin_closed()
+        self.plc = Plc(self.machine, commanded=self.commanded)
+        self._asked = "none"
 
     def _start_m(self, candidate: Candidate, draw: Draw) -> Vec3:
         """Middle of a part's bottom at the start."""
@@ -223,6 +227,12 @@ class Cell:
         self.time_s += self.period_s
         return whole
 
+    def ask(self, what: str) -> None:
+        """Asks the machine for something, once for as long as it is asked for."""
+        if what != self._asked and what != "none" and self.machine is not None:
+            self.plc.ask(what)
+        self._asked = what
+
     def snapshot(self, command_m: Vec3, command_yaw_rad: float) -> Snapshot:
         """Reads everything, lets the machine sense and its PLC scan."""
         arm = self.arm
@@ -267,6 +277,7 @@ class Cell:
         clear = math.dist(hand.position_m, part.grip_m) > CLEAR_OF_GAUGE_M
         gap = part.bottom_m[2] - at[2]
         if gauge.sense(off, gap, size_mm, clear=clear, period_s=self.period_s):
+            self.measured_mm = gauge.reading_mm
             self.ledger.append(self.time_s, "measurement", "part_0", size_mm=gauge.reading_mm)
         return gauge.reading_mm
 

@@ -83,7 +83,7 @@ STATIONS: Mapping[str, Station] = {
     "outfeed": Station("outfeed", (0.22, 0.27, 0.03), 0.015, _pallet(0.03)),
     "rework": Station("rework", (0.05, 0.33, 0.006), 0.025, _bin(_REWORK)),
     "scrap": Station("scrap", (-0.12, 0.33, 0.006), 0.025, _bin(_SCRAP)),
-    "gauge": Station("gauge", (0.20, 0.27, 0.05), 0.002, _gauge()),
+    "gauge": Station("gauge", (0.03, 0.33, 0.05), 0.002, _gauge()),
     "plate": Station("plate", (0.28, 0.03, plate.FLOOR_M), 0.001, bored=plate.bored_plate, shifts=True),
 }
 

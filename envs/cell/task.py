@@ -29,6 +29,8 @@ class Task(ABC):
     machines: ClassVar[tuple[str, ...]] = ()  # those that it can be done with, the usual one first
     workholding: ClassVar[str] = ""  # what the named part must suit: "chuck", "vise", "" for any
     families: ClassVar[tuple[str, ...]] = ()  # that the named part may be of; () for all of the split
+    commands: ClassVar[bool] = False  # whether actions end with a request to the machine
+    cycle_s: ClassVar[float] = 0.0  # machining time, where it is not the machine's own
     starts_in_machine: ClassVar[bool] = False
     stations: ClassVar[tuple[str, ...]] = ()
     places: ClassVar[bool] = False  # whether the named part belongs at `destination_m`
