@@ -41,6 +41,8 @@ def state_names(task: type[Task], joints: int) -> list[str]:
         names += [f"seat_{k}" for k in ("dx", "dy", "dz", "turn_cos", "turn_sin")]
         names += [*_zoom_names("seat"), *_zoom_names("door")]
         names += ["chuck_x", "chuck_y", "clamp", "jaw_travel", "present", "seat_ok", "remove", "inside"]
+    if task.commands:
+        names += ["door_open", "cycle_left", "machined", "measured"]
     return names
 
 
@@ -139,6 +141,14 @@ def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) ->
             float(machine.seat_ok),
             float(cell.plc.wants_removal),
             float(machine.arm_inside),
+        ]
+    if task.commands and cell.machine is not None:
+        machine = cell.machine
+        values += [
+            machine.door_m,
+            machine.cycle_left_s * 0.1,
+            float(machine.cycles_done > 0),
+            float(cell.measured_mm > 0.0),
         ]
     return values
 
