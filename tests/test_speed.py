@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import envs
 from experiments import measure, speed
 from experiments.config import UserError
 from experiments.measure import Effort, Stretch
@@ -24,7 +25,7 @@ def figures(tmp_path_factory):
 
 
 def test_every_task_has_its_figures(figures):
-    assert set(figures["tasks"]) == {"LoadChuck", "PickPart", "Reach"}
+    assert set(figures["tasks"]) == set(envs.TASKS)
     for task in figures["tasks"].values():
         assert task["reset_is_exact"] is True
         for actions in ("random", "expert"):
@@ -91,7 +92,7 @@ def test_step_figures_are_what_they_say():
     [
         (["--tasks", "Reech"], "did you mean 'Reach'"),
         (["--tasks", "Reach", "Reach"], "more than once"),
-        (["--tasks", "CartPole:CartPole-v1"], "allowed are LoadChuck, PickPart, Reach"),
+        (["--tasks", "CartPole:CartPole-v1"], f"allowed are {', '.join(envs.TASKS)}"),
         (["--robot", "fanuk"], "robot 'fanuk': allowed are"),
         (["--seed", "-1"], "seed is -1"),
     ],

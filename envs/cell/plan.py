@@ -76,14 +76,18 @@ class Stride:
         ]
 
 
+# Requests from -1 to 1: equal shares of the range, none in the middle, so that a zero asks for nothing.
+_SHARES = (*REQUESTS[1:4], REQUESTS[0], *REQUESTS[4:])
+
+
 def request_value(what: str) -> float:
     """The number in [-1, 1] that stands for a request to the machine."""
-    return (2 * REQUESTS.index(what) + 1) / len(REQUESTS) - 1.0
+    return (2 * _SHARES.index(what) + 1) / len(_SHARES) - 1.0
 
 
 def request_of(value: float) -> str:
-    """The request that a number in [-1, 1] stands for: equal shares of the range."""
-    return REQUESTS[min(len(REQUESTS) - 1, int((value + 1.0) / 2 * len(REQUESTS)))]
+    """The request that a number in [-1, 1] stands for."""
+    return _SHARES[min(len(_SHARES) - 1, int((value + 1.0) / 2 * len(_SHARES)))]
 
 
 def wrap(angle_rad: float, period_rad: float) -> float:

@@ -27,6 +27,18 @@ def make(env_id, **options):
     return gymnasium.make(env_id, **options).unwrapped
 
 
+def gripper(env):
+    """Index of the gripper's number in an action; a request to the machine may follow it."""
+    return -2 if env.task.commands else -1
+
+
+def still(env):
+    """The action that moves nothing: the gripper open, no request."""
+    action = np.zeros(env.action_space.shape, np.float32)
+    action[gripper(env)] = 1.0
+    return action
+
+
 def filled_splits():
     """Splits that an environment accepts."""
     names = []

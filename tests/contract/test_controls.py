@@ -86,12 +86,13 @@ def test_the_hand_moves_along_the_commanded_axis(env_id, control, axis, robot, s
 @pytest.mark.parametrize("env_id", envs.ENV_IDS)
 def test_the_last_number_closes_the_gripper_where_negative(env_id, control):
     env = cells.make(env_id, control=control, split="nominal", observation="flat")
-    opened, closed = push(env, -1, 1.0)[1], push(env, -1, -1.0)
+    grip = cells.gripper(env)
+    opened, closed = push(env, grip, 1.0)[1], push(env, grip, -1.0)
     assert closed[0].opening_m == pytest.approx(opened.opening_m, abs=1e-4)
     # It closes for as long as it is told to, then opens again.
     env.reset(seed=0)
     action = np.zeros(env.action_space.shape, np.float32)
-    action[-1] = -1.0
+    action[grip] = -1.0
     for _ in range(10):
         env.step(action)
     assert env.cell.arm.read().opening_m < 0.01
