@@ -16,6 +16,7 @@ _TRIM = (0.13, 0.33, 0.53, 1.0)
 _DARK = (0.20, 0.22, 0.25, 1.0)
 _STEEL = (0.53, 0.55, 0.58, 1.0)
 JAW = (0.36, 0.38, 0.42, 1.0)
+_CHIP = (0.75, 0.72, 0.60, 1.0)
 
 
 DOOR_TRAVEL_M = 0.40
@@ -33,12 +34,30 @@ JAWS_OPEN_M = 0.002
 
 
 @dataclass(frozen=True)
+class Chip:
+    """A chip on the seat, from its middle along x and y; whether an air blow takes it away."""
+
+    x_m: float
+    y_m: float
+    blown_away: bool = True
+    thickness_m: float = 0.0003
+    side_m: float = 0.004
+
+    def shapes(self) -> tuple[Shape, ...]:
+        """What it is made of, about where it lies."""
+        size = (self.side_m, self.side_m, self.thickness_m)
+        return (Shape("box", size, (0.0, 0.0, self.thickness_m / 2), rgba=_CHIP),)
+
+
+@dataclass(frozen=True)
 class MachineSpec:
     """A machine tool with a chuck, its axis up, or a vise on a table, in world coordinates.
 
     `chuck_m` is where the middle of a seated part's bottom belongs. `jaw_radius_m` is how far from there the
     faces of moving jaws stand open: they are set up for the job, `JAWS_OPEN_M` outside the part, and travel
     `jaw_stroke_m` inwards. A vise's fixed jaw (+x) and end stop (+y) stand half a nominal part from there.
+
+    `jaw_wear_m` is worn off the face of a chuck's first jaw: what it clamps is two thirds of that off axis.
 
     `soft_force_n` is a jaw's; `clamp_force_n` the static clamping force, all jaws together, as the maker
     states it (20 kN: a small power chuck at a fifth of its pressure, as for slender parts).
@@ -54,6 +73,7 @@ class MachineSpec:
     jaw_height_m: float = 0.016
     jaw_width_m: float = 0.014
     jaw_friction: float = 0.30
+    jaw_wear_m: float = 0.0
     seat_friction: float = 0.30
     soft_force_n: float = 15.0
     settle_force_n: float = 80.0
@@ -191,7 +211,8 @@ def jaws(spec: MachineSpec) -> list[Node]:
     for k in range(3):
         angle = 2.0 * math.pi * k / 3.0
         c, s = math.cos(angle), math.sin(angle)
-        at = (cx + spec.jaw_radius_m * c, cy + spec.jaw_radius_m * s, cz)
+        radius = spec.jaw_radius_m + (spec.jaw_wear_m if k == 0 else 0.0)
+        at = (cx + radius * c, cy + radius * s, cz)
         nodes.append(
             Node(
                 f"jaw_{k + 1}",

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from robots.chuck import Chuck
-from robots.machine_body import DOOR_TRAVEL_M, MachineSpec, door, frame, handle_at
+from robots.machine_body import DOOR_TRAVEL_M, Chip, MachineSpec, door, frame, handle_at
 from robots.scene_types import Surface
 from robots.spec import ZERO, Link, Vec3
 from robots.vise import Vise
@@ -66,6 +66,8 @@ class MachineTool:
         self.refused = 0
         self.cycle_left_s = 0.0
         self.cycles_done = 0
+        self._chip: int | None = None
+        self._chip_goes = False
         self.blowing_s = 0.0
         self.arm_inside = False
         self.part_present = self.seat_ok = False
@@ -91,6 +93,14 @@ class MachineTool:
         """Starts with a part, `across_m` between the jaws, seated and clamped hard (only while building)."""
         self.fixture.begin_holding(part, across_m)
         self.part_present = self.seat_ok = True
+
+    def add_chip(self, chip: Chip) -> None:
+        """Puts a chip on the seat (only while building)."""
+        x, y, z = self.spec.chuck_m
+        at = (x + chip.x_m, y + chip.y_m, z)
+        surface = Surface(self.spec.seat_friction)
+        self._chip = self.world.add_fixed("chip", chip.shapes(), surface, xyz_m=at)
+        self._chip_goes = chip.blown_away
 
     def begin_closed(self) -> None:
         """Starts with the powered door closed (only while building)."""
@@ -242,6 +252,9 @@ class MachineTool:
             if radius < _PRESENT_RADIUS_M and gap < PRESENT_SENSOR_M:
                 self.part_present = True
                 self.seat_ok = gap <= SEAT_SENSOR_M
+        if self._chip is not None and self._chip_goes and self.blowing_s > 0.0 and not self.part_present:
+            self.world.put_away(self._chip)
+            self._chip = None
         self.blowing_s = max(0.0, self.blowing_s - period_s)
         if self.execution == "ACTIVE" and not closed:  # somebody forces it
             self.raise_alarm("door")

@@ -11,7 +11,7 @@ class Plc:
 
     - part present and arm still for `STILL_S`: close the jaws gently;
     - gripper open and jaws at rest, so that the part is centred: clamp hard;
-    - not clamped and seated within `SEAT_S`: alarm, open again, wait until the part has been lifted out;
+    - not clamped and seated within `SEAT_S`: alarm, open, wait until the part has been lifted out, blow;
     - clamped, seated and arm clear: close the door; door closed: start the cycle, once for each part;
     - cycle over: open the door; gripper closed on the machined part and arm still: unclamp.
 
@@ -50,6 +50,8 @@ class Plc:
         m = self.machine
         self._still_s = self._still_s + period_s if arm_still else 0.0
         if not m.part_present:
+            if self._lift_out:
+                m.request("blow")
             self._lift_out = self._machined = False
             if m.clamp != Clamp.OPEN and m.execution != "ACTIVE":
                 m.set_clamp(Clamp.OPEN)

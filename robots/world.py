@@ -290,6 +290,10 @@ class World:
         """Puts a joint somewhere at once (only for building and tests)."""
         bullet.resetJointState(body, joint, position, velocity, physicsClientId=self.client)
 
+    def put_away(self, body: int) -> None:
+        """Takes a fixed body out of the way of everything, for good."""
+        bullet.resetBasePositionAndOrientation(body, (0.0, 0.0, -50.0), IDENTITY, physicsClientId=self.client)
+
     # -- running ----------------------------------------------------------------------------------
     def step(self, n: int = 1) -> None:
         """Advances the physics by n steps."""

@@ -17,8 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from envs.cell import stress
 from envs.cell.control import CONTROLS, HandControl, action_size
 from envs.cell.draw import Draw, draw_scene, in_machine
+from envs.cell.faults import SensorFaults
 from envs.cell.layout import CAMERAS
 from envs.cell.observation import OBSERVATIONS, ImageObserver, StateObserver
 from envs.cell.parts import families
@@ -59,6 +61,7 @@ class CellConfig:
     image_size: int = 96
     render_mode: str | None = None
     gripper: GripperSpec = field(default_factory=GripperSpec)
+    stress: str = ""
 
     def __post_init__(self) -> None:
         choice("robot", self.robot, ARMS)
@@ -78,6 +81,9 @@ class CellConfig:
             raise ValueError(f"image_size {self.image_size!r}: allowed are 64 to 512")
         if self.render_mode not in (None, "rgb_array", "human"):
             raise ValueError(f"render_mode {self.render_mode!r}: allowed are None, 'rgb_array', 'human'")
+        if not isinstance(self.stress, str):
+            raise ValueError(f"stress {self.stress!r}: text such as 'chips:3,latency:1' is needed")
+        stress.parse(self.stress)
         split(self.split)
 
     @property
@@ -105,6 +111,7 @@ def make(task: str, **options: Any) -> CellEnv:
     if isinstance(options.get("cameras"), list):  # as configuration files give it
         options["cameras"] = tuple(options["cameras"])
     config = CellConfig(**options)
+    stress.check(stress.parse(config.stress), wanted(**own))
     kind = GoalCellEnv if config.observation == "state" else CellEnv
     return kind(wanted(**own), config)
 
@@ -156,6 +163,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
             self._observer = ImageObserver(joints, config.cameras, config.image_size, depth=depth)
         else:
             self._observer = StateObserver(task, joints, flat=config.observation == "flat")
+        self._stress = stress.parse(config.stress)
+        self._faults = SensorFaults(*self._observer.signals)
         self._tolerance = np.array(task.tolerance)
         self._size = action_size(config.control, joints) + int(task.commands)
         self.observation_space = self._observer.space
@@ -181,6 +190,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._over = False
         self._now = self.cell.snapshot(self._control.position_m, self._control.yaw_rad)
         self._observer.begin(self._now)
+        self._faults.begin(self.cell.draw)
         observation, _, _, info = self._outcome(self._now)
         return observation, info
 
@@ -197,7 +207,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         spread = self._split.draw(self.np_random, "goal_spread")[0]
         if self.task.starts_in_machine:
             draw = in_machine(draw)
-        return self.task.complete(self.np_random, draw, spread)
+        draw = self.task.complete(self.np_random, draw, spread)
+        return stress.disturbed(draw, self._stress, self.np_random)
 
     def step(self, action: npt.ArrayLike) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """One control period of 50 ms.
@@ -267,6 +278,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
             **task.metrics(cell, now, achieved),
         }
         observation = self._observer.observe(cell, now, self.instruction, achieved, desired)
+        if self._stress:
+            observation = self._faults.pass_on(observation)
         return observation, reward, success, info
 
     # -- for outsiders ----------------------------------------------------------------------------

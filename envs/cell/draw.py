@@ -10,6 +10,7 @@ import numpy as np
 from envs.cell.layout import Layout
 from envs.cell.parts import PartType, families
 from envs.cell.variation import Split
+from robots.machine_body import Chip
 from robots.spec import Vec3
 
 
@@ -49,6 +50,14 @@ class Draw:
     door_closed: bool = False
     door_friction_n: float = 15.0
     door_ajar_m: float = 0.0
+    # What a stress adds; see `stress.py`.
+    grip_share: float = 1.0
+    jaw_wear_m: float = 0.0
+    chip: Chip | None = None
+    latency_periods: int = 0
+    dropout: float = 0.0
+    stuck_signal: float = -1.0  # share of the way through the machine's signals; below 0 none
+    fault_seed: int = 0
     hole_m: float = 0.0  # diameter, where a station has a hole
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from envs.cell.faults import SIGNALS
 from envs.cell.language import TOKENS, VOCABULARY, encode
 from envs.cell.layout import CAMERAS
 from envs.cell.scene import Cell, Snapshot
@@ -161,7 +162,7 @@ class StateObserver:
     """Goal dict (`state`) or one vector (`flat`)."""
 
     def __init__(self, task: Task, joints: int, *, flat: bool):
-        self.task, self.flat = task, flat
+        self.task, self.flat, self._joints = task, flat, joints
         names = state_names(type(task), joints)
         n, g = len(names), len(task.tolerance)
         self._sizes = (n, n + g, n + 2 * g)
@@ -173,6 +174,13 @@ class StateObserver:
         else:
             parts = {"observation": n, "achieved_goal": g, "desired_goal": g}
             self.space = spaces.Dict({k: _box((size,), -LIMIT, LIMIT) for k, size in parts.items()})
+
+    @property
+    def signals(self) -> tuple[list[int], str | None]:
+        """Where the machine's signals are, and under which key."""
+        names = state_names(type(self.task), self._joints)
+        found = [i for i, name in enumerate(names) if name in SIGNALS]
+        return found, None if self.flat else "observation"
 
     def begin(self, now: Snapshot) -> None:
         """Starts an episode."""
@@ -226,6 +234,11 @@ class ImageObserver:
             if depth:
                 entries[f"depth_{name}"] = _box((size, size), 0.0, 10.0)
         self.space = spaces.Dict(entries)
+
+    @property
+    def signals(self) -> tuple[list[int], str | None]:
+        """Where the machine's signals are, and under which key."""
+        return list(range(len(MACHINE))), "machine"
 
     def begin(self, now: Snapshot) -> None:
         """Starts an episode."""

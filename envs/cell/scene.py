@@ -149,7 +149,11 @@ class Cell:
         self._parts = [PartState.of(kind, *at) for kind, at in zip(self.kinds, self._poses, strict=True)]
 
     def _build_arm(self, draw: Draw) -> None:
-        grip = replace(self.gripper, pad_friction=draw.finger_friction / PART_FRICTION)
+        grip = replace(
+            self.gripper,
+            pad_friction=draw.finger_friction / PART_FRICTION,
+            force_n=self.gripper.force_n * draw.grip_share,
+        )
         self.arm = Arm(self.world, self.arm_spec, grip, self.layout.base_m)
         down = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, -1.0)
         self.arm.place(self.arm.solve(draw.start_m, down))
@@ -159,7 +163,7 @@ class Cell:
         """The machine with its jaws set up for the named part."""
         named = draw.candidates[0] if draw.candidates else None
         radius = named.kind.chuck_across_m / 2 + JAWS_OPEN_M if named else 0.022
-        return replace(machine_spec, jaw_radius_m=radius)
+        return replace(machine_spec, jaw_radius_m=radius, jaw_wear_m=draw.jaw_wear_m)
 
     def _build_machine(self, machine_spec: MachineSpec, draw: Draw) -> None:
         """The machine; clamped on the named part where it starts there."""
@@ -169,6 +173,8 @@ class Cell:
             self.machine.begin_holding(self.bodies[0], named.across_m)
         if spec.door_drive == "hand":
             self.machine.leave_door(draw.door_ajar_m, draw.door_friction_n)
+        if draw.chip is not None:
+            self.machine.add_chip(draw.chip)
         if draw.door_closed:
             self.machine.begin_closed()
         self.plc = Plc(self.machine, commanded=self.commanded)
