@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from types import SimpleNamespace
@@ -18,78 +17,25 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from envs.cell import stress
-from envs.cell.control import CONTROLS, HandControl, action_size
+from envs.cell.control import HandControl, action_size
 from envs.cell.draw import Draw, draw_scene, in_machine
 from envs.cell.faults import SensorFaults
 from envs.cell.layout import CAMERAS
-from envs.cell.observation import OBSERVATIONS, ImageObserver, StateObserver
+from envs.cell.observation import StateObserver
+from envs.cell.options import CellConfig, choice
 from envs.cell.parts import families
 from envs.cell.plan import KeyPose, Stride, request_of
 from envs.cell.rewards import weighted
 from envs.cell.scene import Cell, Snapshot
+from envs.cell.signals import ImageObserver
 from envs.cell.task import Task
 from envs.cell.variation import split
-from robots.catalog import ARMS, MACHINES, arm_spec, machine_spec
-from robots.gripper import GripperSpec
+from robots.catalog import arm_spec, machine_spec
 from robots.machine_body import MachineSpec
 from robots.scene_types import EngineSpec
 from robots.world import World
 
-REWARDS = ("dense", "sparse")
 RENDER_PX = (480, 360)
-
-
-def choice(what: str, value: object, allowed: tuple[str, ...]) -> None:
-    """Raises one clear ValueError where `value` is not among `allowed`."""
-    if value not in allowed:
-        near = difflib.get_close_matches(str(value), allowed, 1, 0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown {what} {value!r}: allowed are {', '.join(allowed)}{hint}")
-
-
-@dataclass(frozen=True)
-class CellConfig:
-    """Options of a cell environment, checked when made; `machine` "" is the one usual for the task."""
-
-    robot: str = "lrmate200id"
-    machine: str = ""
-    observation: str = "state"
-    control: str = "ee_yaw"
-    reward: str = "dense"
-    split: str = "seen"
-    cameras: tuple[str, ...] = ("tray", "chuck")
-    image_size: int = 96
-    render_mode: str | None = None
-    gripper: GripperSpec = field(default_factory=GripperSpec)
-    stress: str = ""
-
-    def __post_init__(self) -> None:
-        choice("robot", self.robot, ARMS)
-        choice("machine", self.machine, ("", *MACHINES))
-        choice("observation", self.observation, OBSERVATIONS)
-        choice("control", self.control, CONTROLS)
-        choice("reward", self.reward, REWARDS)
-        if not isinstance(self.cameras, tuple):
-            raise ValueError(f"cameras {self.cameras!r}: a tuple of names is needed, of {', '.join(CAMERAS)}")
-        for camera in self.cameras:
-            choice("camera", camera, tuple(CAMERAS))
-        if len(set(self.cameras)) < len(self.cameras):
-            raise ValueError(f"cameras {self.cameras!r}: each is allowed once")
-        if not isinstance(self.gripper, GripperSpec):
-            raise ValueError(f"gripper {self.gripper!r}: a robots.gripper.GripperSpec is needed")
-        if not isinstance(self.image_size, int) or not 64 <= self.image_size <= 512:
-            raise ValueError(f"image_size {self.image_size!r}: allowed are 64 to 512")
-        if self.render_mode not in (None, "rgb_array", "human"):
-            raise ValueError(f"render_mode {self.render_mode!r}: allowed are None, 'rgb_array', 'human'")
-        if not isinstance(self.stress, str):
-            raise ValueError(f"stress {self.stress!r}: text such as 'chips:3,latency:1' is needed")
-        stress.parse(self.stress)
-        split(self.split)
-
-    @property
-    def pictures(self) -> bool:
-        """Whether anything is looked at."""
-        return self.observation in ("rgb", "rgbd") or self.render_mode is not None
 
 
 def make(task: str, **options: Any) -> CellEnv:
@@ -160,7 +106,9 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._observer: StateObserver | ImageObserver
         if config.observation in ("rgb", "rgbd"):
             depth = config.observation == "rgbd"
-            self._observer = ImageObserver(joints, config.cameras, config.image_size, depth=depth)
+            self._observer = ImageObserver(
+                joints, config.cameras, config.image_size, depth=depth, labels=config.segmentation
+            )
         else:
             self._observer = StateObserver(task, joints, flat=config.observation == "flat")
         self._stress = stress.parse(config.stress)

@@ -6,6 +6,7 @@ import pytest
 
 import envs
 from envs.cell.layout import CAMERAS
+from envs.cell.signals import CLASSES
 
 
 @pytest.mark.parametrize("env_id", envs.ENV_IDS)
@@ -44,4 +45,31 @@ def test_a_picture_is_of_this_moment():
     for _ in range(12):
         env.step(env.expert_action())
     assert not np.array_equal(before, env.world.camera(spec, 64, 64).rgb)
+    env.close()
+
+
+@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+def test_labels_tell_what_each_pixel_shows(env_id):
+    env = cells.make(env_id, observation="rgbd", segmentation=True, image_size=96)
+    env.reset(seed=3)
+    observation = env.step(env.expert_action())[0]
+    labels, depth_m = observation["segmentation_cell"], observation["depth_cell"]
+    seen = {CLASSES[k] for k in np.unique(labels)}
+    assert {"arm", "fixture"} <= seen
+    assert ("machine" in seen) == bool(env.task.machines)
+    if env.task.parts:
+        assert "other part" in seen or "named part" in seen
+    # What is nothing is far away, what is something is not.
+    assert depth_m[labels == 0].min() > depth_m[labels == 1].max()
+    env.close()
+
+
+def test_joint_torques_are_observed():
+    env = cells.make("Monozukuri/LoadChuck-v0", observation="rgb")
+    observation, _ = env.reset(seed=3)
+    for _ in range(5):
+        observation = env.step(cells.still(env))[0]
+    torques = observation["joint_torque"]
+    # At rest the shoulder carries the arm, and each joint stays within what it can give.
+    assert 1.0 < abs(torques[1]) < env.cell.arm_spec.joints[1].torque_nm
     env.close()
