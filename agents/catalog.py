@@ -1,8 +1,8 @@
 """Agents by name: `configs/agent/NAME.yaml` names a class and its hyper-parameters.
 
-A new agent is one file with its class and one YAML file, here or in `agents/` of a folder outside. The class may have a frozen dataclass
-`hyper_class`, which is then its constructor's only argument; keys of the YAML file are its fields.
-`tasks` in the file overrides them for single tasks.
+A new agent is one file with its class and one YAML file; outside the packages both lie in the folder
+`agents`. The class may have a frozen dataclass `hyper_class`, which is then its constructor's only argument;
+keys of the YAML file are its fields. `tasks` in the file overrides them for single tasks.
 """
 
 from __future__ import annotations
