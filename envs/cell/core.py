@@ -48,6 +48,9 @@ def make(task: str, **options: Any) -> CellEnv:
     names = (*CellConfig.__dataclass_fields__, *wanted.options)
     for name in options:
         choice("option", name, names)
+    known = tuple(families()) if wanted.parts else ()  # a bad file is told of before anything is built
+    for name in wanted.families:
+        choice("part family", name, known)
     own = {name: options.pop(name) for name in wanted.options if name in options}
     for name, value in own.items():
         allowed = wanted.options[name]

@@ -9,8 +9,8 @@ never load it (`tests/test_layers.py`), so that another PyTorch is not another p
 
 After a change that is meant: `pytest tests/contract/test_golden.py --update-golden`.
 
-A task from outside (`MONOZUKURI_PATH`) has its golden file in `golden/` of its own folder, if it wants one: our
-files are about our physics and must not depend on which folders somebody names. So must not our cases: arms
+A task from outside (`MONOZUKURI_PATH`) has its golden file in `golden/` of its own folder, if it wants one:
+our files are about our physics and must not depend on which folders somebody names. Nor must our cases: arms
 from outside are run by tasks from outside only.
 """
 
@@ -55,8 +55,9 @@ OWN_IDS = tuple(i for i in envs.ENV_IDS if file_from_outside(i) is None)
 
 
 def cases(env_id):
-    """Names of the cases of a task."""
-    return tuple(n for n, (arm, _) in CASES.items() if arm not in OUTSIDE_ARMS or env_id not in OWN_IDS)
+    """Names of the cases of a task: with our arms, from outside with the usual one and theirs."""
+    arms = set(ARMS) - set(OUTSIDE_ARMS) if env_id in OWN_IDS else {DEFAULT_ARM, *OUTSIDE_ARMS}
+    return tuple(name for name, (arm, _) in CASES.items() if arm in arms)
 
 
 def golden_path(env_id):

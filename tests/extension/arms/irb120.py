@@ -1,8 +1,8 @@
 """ABB IRB 120-3/0.6, from the lengths, limits and speeds of its product specification.
 
-Zeros and signs are ABB's: at zero the upper arm stands and the forearm is level; J2, J3 and J5 turn downwards
-where positive. ABB publishes no torques: half of what Yaskawa publishes for the GP8 is an estimate, and holds
-the payload with the arm stretched out. Link masses are an estimate too: the catalogue gives 25 kg for the arm.
+Zeros and signs are ABB's: at zero the upper arm stands and the forearm is level; J2, J3 and J5 turn
+downwards where positive. ABB publishes no torques: half of what Yaskawa publishes for the GP8 is an estimate,
+and holds the payload with the arm stretched out. Link masses are an estimate too: the catalogue gives 25 kg.
 """
 
 from math import pi, radians
