@@ -2,9 +2,9 @@
 
 The variable holds folders, separated as in PATH. It is read once, on the first import; processes that are
 started inherit it. Each folder mirrors the project: `tasks/*.py`, `arms/*.py`, `machines/*.py`, `agents/*.py`
-with `agents/*.yaml`, `parts/*.yaml`, `factors/*.yaml`. Python files join the package that their kind lives in,
-so `tasks/turn_part.py` is imported as `envs.cell.tasks.turn_part`, when it is first needed. Nothing is taken
-from any other place, and nothing replaces what is built in.
+with `agents/*.yaml`, `parts/*.yaml`, `factors/*.yaml`. Python files join the package that their kind lives
+in, so `tasks/turn_part.py` is imported as `envs.cell.tasks.turn_part`, when it is first needed. Nothing is
+taken from any other place, and nothing replaces what is built in.
 """
 
 from __future__ import annotations
