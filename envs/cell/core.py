@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from configs import extensions
 from envs.cell import stress
 from envs.cell.control import HandControl, action_size
 from envs.cell.draw import Draw, draw_scene, in_machine
@@ -48,6 +48,9 @@ def make(task: str, **options: Any) -> CellEnv:
     names = (*CellConfig.__dataclass_fields__, *wanted.options)
     for name in options:
         choice("option", name, names)
+    known = tuple(families()) if wanted.parts else ()  # a bad file is told of before anything is built
+    for name in wanted.families:
+        choice("part family", name, known)
     own = {name: options.pop(name) for name in wanted.options if name in options}
     for name, value in own.items():
         allowed = wanted.options[name]
@@ -65,8 +68,15 @@ def make(task: str, **options: Any) -> CellEnv:
 @cache
 def task_class(module: str) -> type[Task]:
     """The task in `envs/cell/tasks/<module>.py`, whose class is the module's name in CamelCase."""
-    found = import_module(f"envs.cell.tasks.{module}")
-    task: type[Task] = getattr(found, "".join(w.capitalize() for w in module.split("_")))
+    file = extensions.added("tasks").get(module)
+    found = extensions.module(f"envs.cell.tasks.{module}", file)
+    name = "".join(w.capitalize() for w in module.split("_"))
+    task = getattr(found, name, None)
+    where = file or f"envs/cell/tasks/{module}.py"
+    if not isinstance(task, type) or not issubclass(task, Task) or getattr(task, "name", "") != name:
+        raise ValueError(f"{where}: a class {name}(Task) with name = {name!r} is needed")
+    if lacking := sorted(getattr(task, "__abstractmethods__", ())):
+        raise ValueError(f"{where}: {name} lacks {', '.join(lacking)}")
     return task
 
 
@@ -91,7 +101,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self.metadata = dict(type(self).metadata)
         self._max_episode_steps = task.max_steps
         self.task_description = (task.__doc__ or "").strip()
-        self._split = split(config.split)
+        self._split = split(config.split).with_factors(task.factors)
         self.seeds = dict(self._split.seeds)
         self.stride = Stride(commands=task.commands)
         spec = arm_spec(config.robot)
@@ -155,6 +165,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         spread = self._split.draw(self.np_random, "goal_spread")[0]
         if self.task.starts_in_machine:
             draw = in_machine(draw)
+        draw = replace(draw, extra=self._split.draw_extra(self.np_random))
         draw = self.task.complete(self.np_random, draw, spread)
         return stress.disturbed(draw, self._stress, self.np_random)
 

@@ -29,6 +29,7 @@ class Task(ABC):
     machines: ClassVar[tuple[str, ...]] = ()  # those that it can be done with, the usual one first
     workholding: ClassVar[str] = ""  # what the named part must suit: "chuck", "vise", "" for any
     families: ClassVar[tuple[str, ...]] = ()  # that the named part may be of; () for all of the split
+    factors: ClassVar[tuple[str, ...]] = ()  # from outside, which it finds in `Draw.extra`
     commands: ClassVar[bool] = False  # whether actions end with a request to the machine
     cycle_s: ClassVar[float] = 0.0  # machining time, where it is not the machine's own
     starts_in_machine: ClassVar[bool] = False
