@@ -21,7 +21,8 @@ EXAMPLE = ROOT / "tests" / "extension"
 MAX_LINES = 150
 # The quick ones: the new task with the usual arm and the new one, the new arm, and that our bits stay.
 QUICK = (
-    "TurnPart and not (gp8 or kr6r900 or panda or ur10e or careless or strongest)"
+    "TurnPart and not (gp8 or kr6r900 or panda or ur10e or careless or strongest or dummy_vectors"
+    " or hand_moves and lrmate200id)"
     " or irb120 and (limits or solves and LoadChuck)"
     " or test_golden and (PickPart or left_over)"
 )
@@ -67,7 +68,7 @@ def test_the_contract_holds_for_what_is_added():
                   "tests/contract")  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]
     n_passed = int(done.stdout.split(" passed")[0].split()[-1])
-    assert n_passed >= 80, done.stdout[-4000:]
+    assert n_passed >= 60, done.stdout[-4000:]
 
 
 def test_what_is_added_is_listed():
