@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if config.cards:
         from experiments.cards import write_cards
 
-        write_cards(config.out, config.task, _say, clips=config.clips, results=config.results)
+        write_cards(config.out, config.task, _say, clips=config.clips, results_in=config.results)
         return 0
     if config.window:
         check_display()
@@ -93,7 +93,7 @@ def demo(config: Config) -> None:
     from experiments.rollout import SEED_STRIDE, episode_seed
 
     if config.camera is not None:
-        check_choice("camera", config.camera, {**VIEWS, **CAMERAS})
+        check_choice("camera", config.camera, sorted({*VIEWS, *CAMERAS}))
     if config.out is not None and config.out.suffix and not config.out.is_dir():
         check_clip(config.out)
     run = evaluation.read_run(config.what)
