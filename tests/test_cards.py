@@ -133,6 +133,16 @@ def test_results_are_gathered_kept_and_shown(tmp_path):
     assert "None have been recorded." in "".join(map(str, results.section("Reach", rows)))
 
 
+def test_the_verb_gathers_results_first(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(results, "FILE", tmp_path / "results.json")
+    put(tmp_path / "runs", "a", {**SUMMARY, "task": "Reach", "cycle_s": None})
+    where = ["--results", str(tmp_path / "runs"), "--out", str(tmp_path / "tasks")]
+    assert demo.main(["--cards", "--no-clips", "--task", "Reach", *where]) == 0
+    assert "1 results are in" in capfd.readouterr().out
+    assert len(json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))) == 1
+    assert "| taught | seen | 22/200 [7.4, 16.1] |  |" in (tmp_path / "tasks" / "Reach.md").read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("summary", "told"),
     [
