@@ -20,7 +20,7 @@ from envs.cell import stress
 from envs.cell.control import HandControl, action_size
 from envs.cell.draw import Draw, draw_scene, in_machine
 from envs.cell.faults import SensorFaults
-from envs.cell.layout import CAMERAS
+from envs.cell.layout import VIEWS
 from envs.cell.observation import StateObserver
 from envs.cell.options import CellConfig, choice
 from envs.cell.parts import families
@@ -108,7 +108,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         joints = len(spec.joints)
         engine = EngineSpec(rate_hz=task.rate_hz, contact_erp=0.8)
         self.world = World(engine, visuals=config.pictures, window=config.render_mode == "human")
-        self.world.look_from(CAMERAS["cell"])
+        self.world.look_from(VIEWS[task.view])
         self.cell = Cell(
             self.world, spec, config.gripper, _machine(task, config), task.stations, task.commands
         )
@@ -276,12 +276,12 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         return np.array(self.stride.action(key, self._control.position_m, self._control.yaw_rad), np.float32)
 
     def render(self) -> Any:
-        """An RGB picture (h, w, 3) of the whole cell; None where nothing was asked for."""
+        """An RGB picture (h, w, 3) of the cell from the task's view; None where nothing was asked for."""
         self._open()
         if self.render_mode != "rgb_array" or self._now is None:
             return None
         width, height = RENDER_PX
-        spec = CAMERAS["cell"]
+        spec = VIEWS[self.task.view]
         return self.world.camera(spec, width, height, shadow=True, light=self.cell.light).rgb
 
     def _open(self) -> None:

@@ -41,6 +41,8 @@ class Task(ABC):
     max_steps: ClassVar[int] = 200
     weights: ClassVar[Mapping[str, float]] = {}
     tolerance: ClassVar[tuple[float, ...]] = ()
+    goals: ClassVar[tuple[str, ...]] = ()  # what the numbers of the goal are, with "[unit]" where it has one
+    view: ClassVar[str] = "cell"  # of `layout.VIEWS`: from where people see what matters
     norm: ClassVar[bool] = False  # the first three numbers of the goal are a position, judged by distance
     HOLD_STEPS: ClassVar[int] = 5
 
