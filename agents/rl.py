@@ -41,6 +41,8 @@ class PpoHyper:
         hidden: Sizes of the hidden layers, of actor and critic each.
         validate_episodes: Episodes of a validation.
         validate_every: Segments from one validation to the next.
+        stop_after: Learning ends before its budget after so many validations in a row in which
+            every episode succeeds; 0 for never.
         start: Whose cloned policy is corrected: an agent's, which learns first, or that in an
             earlier run's directory; empty for nobody's.
         start_steps: Environment steps of that agent; half of the budget at most.
@@ -63,6 +65,7 @@ class PpoHyper:
     hidden: tuple[int, ...] = (64, 64)
     validate_episodes: int = 50
     validate_every: int = 4
+    stop_after: int = 0
     start: str = ""
     start_steps: int = 0
     warm_up: int = 0
@@ -79,7 +82,7 @@ class PpoHyper:
         for name in ("rate", "clip"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0")
-        for name in ("warm_up", "target_kl", "entropy"):
+        for name in ("warm_up", "target_kl", "entropy", "stop_after"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is 0 or more")
         least = 1 if self.start and not starting.is_path(self.start) else 0
@@ -108,6 +111,8 @@ class SacHyper:
         tau: Speed of the target networks.
         hidden: Sizes of the hidden layers.
         validate_episodes: Episodes of a validation.
+        stop_after: Learning ends before its budget after so many validations in a row in which
+            every episode succeeds; 0 for never.
     """
 
     n_steps: int = 40_000
@@ -124,8 +129,11 @@ class SacHyper:
     tau: float = 0.02
     hidden: tuple[int, ...] = (128, 128)
     validate_episodes: int = 50
+    stop_after: int = 0
 
     def __post_init__(self) -> None:
+        if self.stop_after < 0:
+            raise ValueError(f"stop_after is {self.stop_after}: allowed is 0 or more")
         if self.reward not in ("sparse", "dense"):
             raise ValueError(f"reward is {self.reward!r}: allowed are sparse, dense")
         if self.her and self.reward != "sparse":
@@ -145,24 +153,29 @@ class _Segments(Learner):
         return int(self.hyper.n_steps)
 
     def learn(self, session: Session) -> None:
-        """Learn until the budget is used up."""
+        """Learn until the budget is used up, or validations have nothing left to find."""
         from agents.sb3 import Model
 
         start = self._start(session)
         restored = None if starting.learning_first(session) else session.restored
         model = Model(self._build, self.hyper, session, start)
         try:
-            number = model.restore(restored) if restored else 0
+            number, flawless = model.restore(restored) if restored else (0, 0)
             # What was being validated at the checkpoint, or what is started from, comes first.
             due = number > 0 or start is not None
             pending = self._validate(session, model, number) if due else None
             while session.n_done < session.n_steps:
                 metrics = model.learn(number, self._segment_steps(session))
                 number += 1
-                session.report(segment=number, **metrics, **_settle(session, pending))
+                found = _settle(session, pending)
+                session.report(segment=number, **metrics, **found)
+                if found:
+                    flawless = flawless + 1 if found["success"] == 1 else 0
                 pending = self._validate(session, model, number)
+                if 0 < self.hyper.stop_after <= flawless:
+                    break
                 if session.n_done < session.n_steps:
-                    session.checkpoint(*model.state(number))
+                    session.checkpoint(*model.state(number, flawless))
             session.report(**_settle(session, pending))
         finally:
             model.close()

@@ -142,11 +142,17 @@ class Model:
 
     # --- Going on -----------------------------------------------------------------------------
 
-    def state(self, number: int) -> tuple[dict[str, Any], dict[str, NDArray]]:
-        """Return what `restore` needs to go on with segment `number`."""
+    def state(self, number: int, flawless: int) -> tuple[dict[str, Any], dict[str, NDArray]]:
+        """Return what `restore` needs to go on with segment `number`.
+
+        Args:
+            number: Of the segment.
+            flawless: Validations without a failure that came last.
+        """
         algorithm = self.algorithm
         tree: dict[str, Any] = {
             "segment": number,
+            "flawless": flawless,
             "num_timesteps": algorithm.num_timesteps,
             "n_updates": algorithm._n_updates,
             "parameters": algorithm.get_parameters(),
@@ -173,8 +179,8 @@ class Model:
             }
         return take_apart(tree)
 
-    def restore(self, state: tuple[Mapping[str, Any], Mapping[str, NDArray]]) -> int:
-        """Take over what `state` returned; return the segment to go on with."""
+    def restore(self, state: tuple[Mapping[str, Any], Mapping[str, NDArray]]) -> tuple[int, int]:
+        """Take over what `state` returned; return its `number` and `flawless`."""
         tree = put_together(*state)
         algorithm = self.algorithm
         algorithm.num_timesteps, algorithm._n_updates = tree["num_timesteps"], tree["n_updates"]
@@ -196,7 +202,7 @@ class Model:
                 _copy(kept["rows"][name], rows)
             if hasattr(buffer, "_current_ep_start"):
                 buffer._current_ep_start = np.full(buffer.n_envs, buffer.pos, np.int64)
-        return int(tree["segment"])
+        return int(tree["segment"]), int(tree["flawless"])
 
     def _variables(self) -> list[str]:
         """Return the names of tensors that are learned outside of any module."""

@@ -1,13 +1,17 @@
 """A run that was stopped and goes on leaves the same bytes as one that was not."""
 
+import json
+
 import pytest
 
+from agents import rl
 from agents.imitation import Bc, Dagger, ImitationHyper
 from agents.policy import Policy
 from agents.rl import Ppo, PpoHyper, Sac, SacHyper, Tqc
-from tests.learning.local import Stopped, run
+from tests.learning.local import Stopped, run, variant
 
 SMALL = (16, 16)
+SEGMENT = 4 * 16 * 2  # environment steps of PPO below
 N_STEPS = {"bc": 600, "dagger": 600, "ppo": 640, "ppo with a start": 1000, "sac": 400, "tqc": 400}
 
 
@@ -61,3 +65,25 @@ def test_a_stopped_run_goes_on_to_the_same_bits(name, make, tmp_path):
 @pytest.mark.parametrize("name", N_STEPS)
 def test_it_may_be_stopped_anywhere(name, make, tmp_path):
     compare(make, name, tmp_path, lambda n: range(1, n + 1))
+
+
+@pytest.mark.parametrize("stop_at", [None, 3])
+@pytest.mark.parametrize(("every", "n_segments"), [(1, 4), (2, 7)])
+def test_learning_ends_when_validations_find_no_failure(make, tmp_path, monkeypatch, stop_at, every, n_segments):
+    """Two flawless validations in a row end it, wherever it was stopped on the way."""
+
+    def settle(session, pending):
+        if pending is None:
+            return {}
+        session.offer(pending[0], 1.0)
+        # The first one (of the first segment, or the second) has a failure.
+        return {"success": float(session.n_done > 2 * SEGMENT * every), "length": 9.0}
+
+    monkeypatch.setattr(rl, "_settle", settle)
+    agent = variant(make("ppo"), stop_after=2, validate_every=every)
+    if stop_at is not None:
+        with pytest.raises(Stopped):
+            run(agent, tmp_path / "run", 20 * SEGMENT, stop_at=stop_at)
+    run(agent, tmp_path / "run", 20 * SEGMENT, resume=stop_at is not None)
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["env_steps"] == n_segments * SEGMENT, rows
