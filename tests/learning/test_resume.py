@@ -69,7 +69,7 @@ def test_it_may_be_stopped_anywhere(name, make, tmp_path):
 
 @pytest.mark.parametrize("stop_at", [None, 3])
 @pytest.mark.parametrize(("every", "n_segments"), [(1, 4), (2, 7)])
-def test_learning_ends_when_validations_find_no_failure(make, tmp_path, monkeypatch, stop_at, every, n_segments):
+def test_learning_ends_after_flawless_validations(make, tmp_path, monkeypatch, stop_at, every, n_segments):
     """Two flawless validations in a row end it, wherever it was stopped on the way."""
 
     def settle(session, pending):
