@@ -1,0 +1,440 @@
+"""A machine tool as a batch: its state, and one part after another cut on every lane at once.
+
+Nothing here looks across lanes, and every random number comes from a lane's own key, so lane k of a batch
+and a single machine with the same key go through the same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.machining import faults, noise
+from envs.machining.load import Frame, Load, load_of
+from envs.machining.noise import F64, U64
+from envs.machining.process import Lag, Process
+from envs.machining.thermal import relax
+from envs.machining.wear import MAX_LIFE_FRACTION, flank_wear_mm
+
+Bool = NDArray[np.bool_]
+DRY, MQL, FLOOD = 0, 1, 2
+STANDBY, READY, WARM_UP = 0, 1, 2
+# Tool life against flood coolant (estimate: switching changes Taylor's C by 10 to 30 %).
+LIFE_BY_COOLANT = np.array([0.7, 0.88, 1.0])
+# Harder material wears the edge faster than in proportion.
+HARDNESS_ON_WEAR = 3.0
+# Of the forces on an edge, by the end of its life: 1.3 to 1.5 is typical.
+FORCE_WHEN_WORN = 0.4
+WORN_MM = 0.3
+LOT_PARTS = 16
+LOT_SPREAD = 0.04
+# Roughness that is measured against the kinematic one: 1.5 to 3 times for steel.
+ROUGHNESS_FACTOR = 1.5
+ROUGHNESS_FLOOR_UM = 0.35
+
+# Each use of randomness has a number.
+(_REPEAT, _FIXTURE, _GAUGE, _SETTING, _EDGE, _LOT, _GAP, _GAP_LONG, _ROUGH, _LOAD_READ, _VIBRATION, _AE,
+ _HEAT_1, _HEAT_2, _HEAT_3, _DAY) = range(16)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """What differs between machines, materials and days, (n,) each; fixed for a lot.
+
+    Attributes:
+        key: Of the lane's randomness.
+        growth: Thermal growth against the file's.
+        pace: Thermal time constants against the file's.
+        stiffness: Against the file's.
+        frequency: Of the mode that chatters, against the file's.
+        hardness: Of the material: forces against the file's.
+        abrasion: Wear against the file's.
+        ambient_k: The shop's mean temperature, less 20 degrees Celsius.
+        swing_k: Amplitude of the day.
+        phase_rad: Where in the day the lot begins.
+    """
+
+    key: U64
+    growth: F64
+    pace: F64
+    stiffness: F64
+    frequency: F64
+    hardness: F64
+    abrasion: F64
+    ambient_k: F64
+    swing_k: F64
+    phase_rad: F64
+
+
+@dataclass(frozen=True)
+class State:
+    """The hidden state of every machine, (n,) each.
+
+    Attributes:
+        part: Parts done.
+        minute: Time since the lot began.
+        used: Share of the edge's life that is used up.
+        cut_min: Minutes that the edge has cut.
+        scatter: Life of this edge against the mean.
+        offset_um: Tool offset, on the size.
+        setting_um: Error of setting the edge, on the size.
+        spindle: Share of its saturation that the spindle's heat has reached; feed and coolant alike.
+        feed: Of the feed drives.
+        coolant: Of the coolant.
+        ambient_k: Temperature of the structure less 20 degrees Celsius.
+        probe_um: Drift of the gauge.
+        bearing: Wear of the spindle's bearing, 0 new to 1 failed.
+        coolant_lost: Whether the coolant has failed unnoticed.
+        chuck_lost: Whether clamping pressure is low.
+        gap_min: How long the next blank is still to come, as announced.
+    """
+
+    part: U64
+    minute: F64
+    used: F64
+    cut_min: F64
+    scatter: F64
+    offset_um: F64
+    setting_um: F64
+    spindle: F64
+    feed: F64
+    coolant: F64
+    ambient_k: F64
+    probe_um: F64
+    bearing: F64
+    coolant_lost: Bool
+    chuck_lost: Bool
+    gap_min: F64
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is set before a part, (n,) each.
+
+    Attributes:
+        speed_m_min: Cutting speed.
+        feed_mm: Per revolution (turning) or tooth (milling).
+        depth_mm: Deepest pass; the stock goes in equal passes.
+        correction_um: Added to the offset.
+        change: Whether the edge is changed first.
+        measure: Whether the part is gauged afterwards.
+        coolant: `DRY`, `MQL` or `FLOOD`.
+        idle: `STANDBY`, `READY` or `WARM_UP` while waiting.
+    """
+
+    speed_m_min: F64
+    feed_mm: F64
+    depth_mm: F64
+    correction_um: F64
+    change: Bool
+    measure: Bool
+    coolant: NDArray[np.intp]
+    idle: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What came of a part, (n,) each; sizes are true ones.
+
+    `cost_<cause>` add up to what the part costs, good or bad. `caught` parts are bad and gauged so.
+    """
+
+    size_um: F64
+    ra_um: F64
+    good: Bool
+    caught: Bool
+    reading_um: F64
+    measured: Bool
+    changed: Bool
+    broke: Bool
+    jammed: Bool
+    time_min: F64
+    cutting_min: F64
+    energy_kwh: F64
+    wear_mm: F64
+    chatter: F64
+    load: Load
+    cost_machine: F64
+    cost_labour: F64
+    cost_tool: F64
+    cost_energy: F64
+    cost_blank: F64
+    cost_escape: F64
+
+    @property
+    def cost(self) -> F64:
+        """All causes together."""
+        total: F64 = (
+            self.cost_machine + self.cost_labour + self.cost_tool + self.cost_energy + self.cost_blank
+            + self.cost_escape
+        )  # fmt: skip
+        return total
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What sensors say after a part, (n,) each."""
+
+    load_percent: F64
+    vibration_mm_s: F64
+    acoustic: F64
+    spindle_c: F64
+    ambient_c: F64
+    coolant_c: F64
+
+
+def fresh(process: Process, lanes: Lanes) -> State:
+    """Cold machines with a new edge, set up by a person."""
+    key, n = lanes.key, len(lanes.key)
+    zero, none, step = np.zeros(n), np.zeros(n, np.bool_), np.zeros(n, np.uint64)
+    return State(
+        part=step, minute=zero, used=zero, cut_min=zero,
+        scatter=_scatter(process, key, step), offset_um=zero,
+        setting_um=process.spread.setting_um * noise.normal(key, step, _SETTING),
+        spindle=zero, feed=zero, coolant=zero, ambient_k=_shop_k(lanes, zero), probe_um=zero,
+        bearing=zero, coolant_lost=none, chuck_lost=none, gap_min=zero,
+    )  # fmt: skip
+
+
+def _scatter(process: Process, key: U64, step: U64) -> F64:
+    scatter: F64 = np.exp(process.tool.life_scatter * noise.normal(key, step, _EDGE))
+    return scatter
+
+
+def _shop_k(lanes: Lanes, minute: F64) -> F64:
+    """Temperature of the shop less 20 degrees Celsius, over the day."""
+    shop: F64 = lanes.ambient_k + lanes.swing_k * np.sin(minute * (2 * np.pi / 1440.0) + lanes.phase_rad)
+    return shop
+
+
+def hardness(lanes: Lanes, part: U64) -> F64:
+    """Hardness of the blank: every lot of bars is a little different."""
+    lot = part // np.uint64(LOT_PARTS)
+    ratio: F64 = lanes.hardness * np.exp(LOT_SPREAD * noise.normal(lanes.key, lot, _LOT))
+    return ratio
+
+
+def renewed(process: Process, lanes: Lanes, state: State, change: Bool) -> State:
+    """Edges changed where `change` says so; the person who does it puts right what is amiss."""
+    if not change.any():
+        return state
+    setting = process.spread.setting_um * noise.normal(lanes.key, state.part + np.uint64(1), _SETTING)
+    return replace(
+        state,
+        used=np.where(change, 0.0, state.used),
+        cut_min=np.where(change, 0.0, state.cut_min),
+        scatter=np.where(change, _scatter(process, lanes.key, state.part + np.uint64(1)), state.scatter),
+        setting_um=np.where(change, setting, state.setting_um),
+        coolant_lost=state.coolant_lost & ~change,
+        chuck_lost=state.chuck_lost & ~change,
+    )
+
+
+def growth_um(process: Process, lanes: Lanes, state: State) -> F64:
+    """Thermal growth towards the part, on the radius or one wall."""
+    heat = process.heat
+    growth: F64 = lanes.growth * (
+        heat.spindle.gain_um * state.spindle + heat.feed.gain_um * state.feed
+        + heat.coolant.gain_um * state.coolant + heat.ambient.gain_um * state.ambient_k
+    )  # fmt: skip
+    return growth
+
+
+def _warmed(process: Process, lanes: Lanes, state: State, minutes: F64, running: F64, feeding: F64) -> State:
+    """Heat after so many minutes with the spindle and drives at a share of full heat."""
+    if not minutes.any():
+        return state
+
+    def lag(x: F64, target: F64, source: Lag) -> F64:
+        return relax(x, target, minutes, source.tau_min * lanes.pace)
+
+    heat = process.heat
+    return replace(
+        state,
+        minute=state.minute + minutes,
+        spindle=lag(state.spindle, running, heat.spindle),
+        feed=lag(state.feed, feeding, heat.feed),
+        coolant=lag(state.coolant, running, heat.coolant),
+        ambient_k=lag(state.ambient_k, _shop_k(lanes, state.minute), heat.ambient),
+    )
+
+
+def expected_size_um(process: Process, lanes: Lanes, state: State, load: Load) -> F64:
+    """Size error without what falls by chance: across a diameter or a pocket, + where material is left.
+
+    Growth moves the tool into the part, wear and deflection keep it out; the program was written for the
+    deflection of a sharp edge at the handbook's data.
+    """
+    wear = flank_wear_mm(state.used)
+    bend = load.deflection_um - nominal_load(process).deflection_um
+    out = 1e3 * process.tool.recession * wear + bend
+    error: F64 = 2.0 * (out - growth_um(process, lanes, state)) + state.offset_um + state.setting_um
+    return error
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A part that has just been cut, (n,) each: all but what falls by chance.
+
+    Attributes:
+        state: With the heat at the end of the cut; `used` and `cut_min` are those before it.
+        load: Of the cut.
+        size_um: Expected size error.
+        used: Share of the edge's life used up after it.
+        coolant: What really flowed.
+        waiting_min: Time before the cut.
+        energy_kwh: Until the end of the cut.
+    """
+
+    state: State
+    load: Load
+    size_um: F64
+    used: F64
+    coolant: NDArray[np.intp]
+    waiting_min: F64
+    energy_kwh: F64
+
+
+def under_way(process: Process, lanes: Lanes, state: State, setting: Setting) -> UnderWay:
+    """Wait, change, warm up and cut, without what falls by chance."""
+    times, power = process.times, process.power
+    state = replace(state, offset_um=state.offset_um + setting.correction_um)
+    state = renewed(process, lanes, state, setting.change)
+    still = np.zeros_like(state.minute)
+    warming = np.where(setting.idle == WARM_UP, times.warm_up_min, 0.0)
+    waiting = np.maximum(state.gap_min, warming + np.where(setting.change, times.change_min, 0.0))
+    idle = waiting - warming
+    state = _warmed(process, lanes, state, idle, still, still)
+    state = _warmed(process, lanes, state, warming, still + 0.7, still + 0.35)
+    hard = hardness(lanes, state.part)
+    worn = 1.0 + FORCE_WHEN_WORN * flank_wear_mm(state.used) / WORN_MM
+    load = load_of(
+        process, setting.speed_m_min, setting.feed_mm, setting.depth_mm, hard * worn,
+        Frame(lanes.stiffness, lanes.frequency),
+    )  # fmt: skip
+    state = _warmed(process, lanes, state, load.cutting_min, load.heat, load.heat)
+    coolant = np.where(state.coolant_lost, DRY, setting.coolant)
+    life = load.life_min * LIFE_BY_COOLANT[coolant] * state.scatter
+    life = life / (lanes.abrasion * hard**HARDNESS_ON_WEAR)
+    idle_kw = np.where(setting.idle == STANDBY, power.standby_kw, power.ready_kw)
+    pump = np.array([0.0, power.mql_kw, power.coolant_kw])[coolant]
+    cutting_kw = power.ready_kw + power.spindle_kw + pump + load.power_kw
+    energy = idle * idle_kw + warming * (power.ready_kw + power.spindle_kw) + load.cutting_min * cutting_kw
+    return UnderWay(
+        state, load, expected_size_um(process, lanes, state, load),
+        np.minimum(state.used + load.cutting_min / life * (1.0 + 2.0 * load.chatter), MAX_LIFE_FRACTION),
+        coolant, waiting, energy / 60.0,
+    )  # fmt: skip
+
+
+def cut(process: Process, lanes: Lanes, state: State, setting: Setting) -> tuple[State, Part, Signals]:
+    """One part on every lane.
+
+    Args:
+        process: What is cut on what.
+        lanes: What differs between the lanes.
+        state: Before the part; it is not changed.
+        setting: What the agents set.
+
+    Returns:
+        The state after it, what came of the part, and what the sensors say.
+    """
+    key, step = lanes.key, state.part
+    times, power, still = process.times, process.power, np.zeros_like(state.minute)
+    under = under_way(process, lanes, state, setting)
+    state, load = under.state, under.load
+    size = under.size_um + _chance_um(process, state, key, step, load)
+    wear = flank_wear_mm(under.used)
+    accident = faults.accidents(process, key, step, load, wear, under.coolant)
+    ra = roughness_um(load, wear, accident.built_up) * np.exp(0.06 * noise.normal(key, step, _ROUGH))
+    ra = np.where(accident.jammed, 2.0 * ra, ra)
+    limit = process.part.tolerance_um
+    good = (np.abs(size) <= limit) & (ra <= process.part.ra_limit_um) & ~accident.broke
+    reading = size + state.probe_um + process.spread.gauge_um * noise.normal(key, step, _GAUGE)
+    refused = (np.abs(reading) > limit) | (ra > process.part.ra_limit_um)
+    caught = ~good & (accident.broke | (setting.measure & refused))
+    after = times.handling_min + np.where(setting.measure, times.measure_min, 0.0) + accident.stop_min
+    energy = under.energy_kwh + after * power.ready_kw / 60.0
+    time = under.waiting_min + load.cutting_min + after
+    state = replace(state, used=under.used, cut_min=state.cut_min + load.cutting_min)
+    state = renewed(process, lanes, state, accident.broke)
+    state = _warmed(process, lanes, state, after, still, still)
+    state = faults.aged(process, state, key, step)
+    state = replace(state, part=step + np.uint64(1), gap_min=_gap_min(process, key, step))
+    part = Part(
+        size_um=size, ra_um=ra, good=good, caught=caught, reading_um=np.where(setting.measure, reading, 0.0),
+        measured=setting.measure, changed=setting.change | accident.broke, broke=accident.broke,
+        jammed=accident.jammed, time_min=time, cutting_min=load.cutting_min, energy_kwh=energy,
+        wear_mm=wear, chatter=load.chatter, load=load,
+        **_costs(process, setting, accident, time, energy, bad=~good, caught=caught),
+    )  # fmt: skip
+    return state, part, _signals(process, lanes, state, part, key, step)
+
+
+@cache
+def nominal_load(process: Process) -> Load:
+    """The load (1,) of a sharp edge at the handbook's data in the file's material, on the file's machine."""
+    one, data = np.ones(1), process.handbook
+    return load_of(process, one * data.speed_m_min, one * data.feed_mm, one * data.depth_mm, one, Frame(one, one))
+
+
+def _chance_um(process: Process, state: State, key: U64, step: U64, load: Load) -> F64:
+    spread = process.spread
+    loose = np.where(state.chuck_lost, 3.0, 1.0)
+    repeat = spread.repeatability_um * (1.0 + state.bearing + 2.0 * load.chatter)
+    chance: F64 = (
+        repeat * noise.normal(key, step, _REPEAT) + spread.fixture_um * loose * noise.normal(key, step, _FIXTURE)
+    )  # fmt: skip
+    return chance
+
+
+def roughness_um(load: Load, wear_mm: F64, built_up: Bool) -> F64:
+    """Ra: kinematic times what is measured against it, with wear, chatter and a built-up edge."""
+    smooth = np.sqrt((ROUGHNESS_FACTOR * load.ra_um) ** 2 + ROUGHNESS_FLOOR_UM**2)
+    ra: F64 = smooth * (1.0 + 0.4 * wear_mm / WORN_MM) * (1.0 + 2.5 * load.chatter) * np.where(built_up, 1.6, 1.0)
+    return ra
+
+
+def _gap_min(process: Process, key: U64, step: U64) -> F64:
+    comes_late = noise.uniform(key, step, _GAP) < process.times.gap_share
+    gap: F64 = np.where(comes_late, process.times.gap_min * noise.uniform(key, step, _GAP_LONG), 0.0)
+    return gap
+
+
+def _costs(
+    process: Process, setting: Setting, accident: faults.Accidents, time: F64, energy: F64, *, bad: Bool, caught: Bool
+) -> dict[str, F64]:
+    """What a part costs by cause; a change takes its person's time besides the share of one who is near."""
+    prices = process.prices
+    changes = setting.change.astype(float) + accident.broke
+    attended = prices.attended_share * time + changes * process.times.change_min + accident.stop_min
+    return {
+        "cost_machine": time * (prices.machine_per_h / 60.0),
+        "cost_labour": attended * (prices.labour_per_h / 60.0),
+        "cost_tool": changes * prices.edge,
+        "cost_energy": energy * prices.energy_per_kwh,
+        "cost_blank": np.full_like(time, prices.blank),
+        "cost_escape": np.where(bad & ~caught, prices.escape, 0.0),
+    }
+
+
+def _signals(process: Process, lanes: Lanes, state: State, part: Part, key: U64, step: U64) -> Signals:
+    """Sensor readings with their noise."""
+    worn = part.wear_mm / WORN_MM
+
+    def about(value: F64, share: float, use: int) -> F64:
+        return value * (1.0 + share * noise.normal(key, step, use))
+
+    load = 100.0 * part.load.power_kw / process.machine.max_power_kw
+    shaking = 0.6 + 0.5 * worn + 4.0 * part.chatter + 1.5 * state.bearing + 0.8 * state.chuck_lost
+    return Signals(
+        load_percent=about(load, 0.02, _LOAD_READ),
+        vibration_mm_s=about(shaking, 0.06, _VIBRATION),
+        acoustic=about(0.3 + 0.7 * worn + 0.8 * part.chatter, 0.06, _AE),
+        spindle_c=20.0 + state.ambient_k + 18.0 * state.spindle + 0.3 * noise.normal(key, step, _HEAT_1),
+        ambient_c=20.0 + _shop_k(lanes, state.minute) + 0.2 * noise.normal(key, step, _HEAT_2),
+        coolant_c=20.0 + state.ambient_k + 8.0 * state.coolant + 0.3 * noise.normal(key, step, _HEAT_3),
+    )
