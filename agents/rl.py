@@ -209,6 +209,10 @@ def _settle(session: Session, pending: tuple[Policy, Pending] | None) -> dict[st
     episodes = validation.result()
     success = sum(e.success for e in episodes) / len(episodes)
     length = sum(e.n_steps for e in episodes) / len(episodes)
+    if all("score" in e.final for e in episodes):  # where success is not what is sought
+        score = sum(e.final["score"] for e in episodes) / len(episodes)
+        session.offer(policy, score)
+        return {"success": success, "score": score}
     session.offer(policy, success - 0.01 * length / _STEPS_PER_PERCENT)
     return {"success": success, "length": length}
 

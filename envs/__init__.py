@@ -1,7 +1,11 @@
-"""Monozukuri's environments: importing this registers every task as `Monozukuri/<Task>-v0`."""
+"""Monozukuri's environments: importing this registers every task as `Monozukuri/<Task>-v0`.
+
+Tasks of a cell are files in `cell/tasks`; lots of parts on a machine tool are files in `configs/processes`.
+"""
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pkgutil import iter_modules
 
 import gymnasium
@@ -11,18 +15,32 @@ from configs import extensions
 NAMESPACE = "Monozukuri"
 
 
-def _register() -> tuple[str, ...]:
+def _cells() -> tuple[str, ...]:
     """Registers one id for each file in `cell/tasks`, then from outside; nothing of it is imported yet."""
-    ids = []
     own = sorted(m.name for m in iter_modules([f"{path}/cell/tasks" for path in __path__]))
-    for module in (*own, *extensions.added("tasks", own)):
-        task = "".join(word.capitalize() for word in module.split("_"))
-        name = f"{NAMESPACE}/{task}-v0"
-        if name not in gymnasium.registry:
-            gymnasium.register(name, "envs.cell.core:make", kwargs={"task": module}, order_enforce=False)
-        ids.append(name)
-    return tuple(ids)
+    modules = (*own, *extensions.added("tasks", own))
+    return tuple(_register(m, "envs.cell.core:make", task=m) for m in modules)
 
 
-ENV_IDS: tuple[str, ...] = _register()
-TASKS: tuple[str, ...] = tuple(i.removeprefix(f"{NAMESPACE}/").removesuffix("-v0") for i in ENV_IDS)
+def _processes() -> tuple[str, ...]:
+    """Registers one id for each process, batched natively."""
+    found = (p.name for p in (files("configs") / "processes").iterdir() if p.name.endswith(".yaml"))
+    names = sorted(name.removesuffix(".yaml") for name in found)
+    at = "envs.machining.env"
+    return tuple(_register(n, f"{at}:make", vector=f"{at}:make_vec", process=n) for n in names)
+
+
+def _register(file: str, entry_point: str, vector: str | None = None, **options: str) -> str:
+    name = f"{NAMESPACE}/{''.join(word.capitalize() for word in file.split('_'))}-v0"
+    if name not in gymnasium.registry:
+        gymnasium.register(
+            name, entry_point, kwargs=options, order_enforce=False, vector_entry_point=vector
+        )  # fmt: skip
+    return name
+
+
+CELL_IDS: tuple[str, ...] = _cells()
+PROCESS_IDS: tuple[str, ...] = _processes()
+ENV_IDS: tuple[str, ...] = CELL_IDS + PROCESS_IDS
+# Names of the tasks in a cell.
+TASKS: tuple[str, ...] = tuple(i.removeprefix(f"{NAMESPACE}/").removesuffix("-v0") for i in CELL_IDS)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 import numpy as np
 
-from envs import ENV_IDS, TASKS
+from envs import CELL_IDS, TASKS
 from envs.cell import control, observation, signals
 from envs.cell.options import CellConfig
 from envs.cell.parts import families
@@ -94,7 +94,7 @@ def _make(folder: Path) -> None:
 def index() -> str:
     """Return the page that lists all cards."""
     rows = []
-    for env_id, name in zip(ENV_IDS, TASKS, strict=True):
+    for env_id, name in zip(CELL_IDS, TASKS, strict=True):
         clip = f'[<img src="{clip_name(name, "expert")}" width="240" alt="{name}">]({name}.md)'
         env = _make_env(name)
         rows.append([f"[`{env_id}`]({name}.md)", env.task_description.splitlines()[0], clip])

@@ -86,7 +86,7 @@ def evaluate(config: Config) -> dict[str, Any]:
         outcome, _ = evaluation.evaluate_policy(policy, workers, config.episodes, config.seed)
     agent = Path(str(run.get("agent", config.what))).stem
     summary = {
-        "task": request.name, "agent": agent, "robot": names["robot"], "seed": config.seed,
+        "task": request.name, "agent": agent, "robot": request.options.get("robot"), "seed": config.seed,
         "split": names["split"], "options": own, **outcome, "wall_s": time.perf_counter() - start,
     }  # fmt: skip
     out = config.out or (Path(config.what) if run else None)

@@ -92,7 +92,17 @@ def load(what: str, task: str, control: str) -> Policy:
 
 
 def request_for(task: str, needs: Any, **options: Any) -> EnvRequest:
-    """Return the environment that an agent needs."""
+    """Return the environment that an agent needs.
+
+    Raises:
+        UserError: If there is no such task, or it has no arm to choose.
+    """
+    request = EnvRequest(task)
+    if request.batched:  # a machine tool alone
+        for name, value in (("robot", options.pop("robot", None)), ("control", needs.control)):
+            if value not in (None, _DEFAULTS[name]):
+                raise UserError(f"{name} {value!r}: {request.name} is a machine tool without an arm")
+        return EnvRequest(task, {**options, "observation": needs.observation})
     pictures = needs.observation in ("rgb", "rgbd")
     request = EnvRequest(
         task,

@@ -13,6 +13,8 @@ from experiments.stats import bootstrap_ci, wilson_interval
 # Tolerances, in millimetres, at which loading is counted besides the task's own.
 TOLERANCES_MM = (0.3, 0.1, 0.05)
 _FITS = ("gap_m", "run_out_m")
+# What lots of parts on a machine tool are judged by, where they tell it; `score` is cost, as a reward.
+_LOT = ("cost_per_good_part", "share_good", "kwh_per_good_part", "good_parts_per_h", "score")
 
 
 def summarise(episodes: Sequence[Episode], fps: float, wall_s: float) -> dict[str, Any]:
@@ -42,7 +44,19 @@ def summarise(episodes: Sequence[Episode], fps: float, wall_s: float) -> dict[st
     }
     if all(key in e.final for e in episodes for key in _FITS):
         summary["success_at_mm"] = success_curve(episodes)
+    if all(key in e.final for e in episodes for key in _LOT):
+        # A lot has no cycle: its steps are parts.
+        summary |= {"cycle_s": None, "cycle_s_ci95": None, "lots": lot_figures(episodes)}
     return summary
+
+
+def lot_figures(episodes: Sequence[Episode]) -> dict[str, dict[str, Any]]:
+    """Return the mean of what lots of parts are judged by, with its bootstrap interval."""
+    columns = {key: [e.final[key] for e in episodes] for key in _LOT}
+    return {
+        key: {"mean": float(np.mean(values)), "ci95": list(bootstrap_ci(values))}
+        for key, values in columns.items()
+    }
 
 
 def success_curve(episodes: Sequence[Episode]) -> dict[str, dict[str, Any]]:
@@ -71,4 +85,7 @@ def table_line(name: str, summary: dict[str, Any]) -> str:
     )
     if summary["cycle_s"] is not None:
         line += f"  cycle {summary['cycle_s']:.2f} s"
+    if lots := summary.get("lots"):
+        cost, (least, most) = lots["cost_per_good_part"]["mean"], lots["cost_per_good_part"]["ci95"]
+        line += f"  cost per good part {cost:.2f} [{least:.2f}, {most:.2f}]"
     return f"{line}  in {summary['wall_s']:.1f} s"

@@ -57,6 +57,13 @@ class EnvRequest:
         """The task's name, fit for a file name."""
         return self.task.rpartition("/")[2].rpartition(":")[2].removesuffix("-v0")
 
+    @property
+    def batched(self) -> bool:
+        """Whether many of it step at once in one process."""
+        import envs
+
+        return self.id in envs.PROCESS_IDS
+
     def check(self) -> None:
         """Raise `UserError` if there is no such task."""
         import envs
@@ -87,6 +94,7 @@ class EnvFacts:
         max_steps: After so many steps an episode is cut.
         split_hash: The hash of what varies.
         engine: The physics engine's parameters, if the environment tells them.
+        pictures: Whether it can be filmed.
     """
 
     observation_space: gymnasium.Space
@@ -96,6 +104,7 @@ class EnvFacts:
     max_steps: int
     split_hash: str | None
     engine: Mapping[str, Any] | None
+    pictures: bool = True
 
 
 def episode_seed(limits: tuple[int, int], number: int) -> int:
@@ -242,6 +251,7 @@ def env_facts(request: EnvRequest) -> EnvFacts:
         int(getattr(bare, "_max_episode_steps", None) or spec_limit or 1000),
         getattr(bare, "split_sha256", None),
         getattr(world, "engine_parameters", None),
+        "rgb_array" in env.metadata.get("render_modes", ()),
     )
 
 

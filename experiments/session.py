@@ -139,6 +139,10 @@ class TrainSession:
 
     def make_vec(self, n_envs: int) -> Any:
         """Return a stable-baselines3 `VecEnv` over training seeds; the caller closes it."""
+        if self._workers.request.batched:
+            from experiments.batched_env import BatchedVecEnv
+
+            return BatchedVecEnv(self._workers.request, n_envs, self.seed)
         from experiments.vec_env import WorkerVecEnv
 
         return WorkerVecEnv(self._workers.request, n_envs, self._workers.n, self.seed)

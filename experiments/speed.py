@@ -68,7 +68,7 @@ def _check(config: Config) -> None:
     options = {"robot": config.robot, "split": config.split}
     for name in config.tasks or envs.TASKS:
         request = EnvRequest(name, options)
-        if request.id not in envs.ENV_IDS and not request.id.startswith(f"{envs.NAMESPACE}/"):
+        if request.id not in envs.CELL_IDS and not request.id.startswith(f"{envs.NAMESPACE}/"):
             raise UserError(f"task {name!r}: allowed are {', '.join(envs.TASKS)}")
         request.check()
         request.make().close()

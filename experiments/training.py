@@ -118,7 +118,7 @@ def _run(job: _Job, workers: Workers, directory: RunDirectory, going_on: bool) -
             summary |= {"learn_s": learn_s}
             directory.write_json("summary.json", summary)
             _draw(job, directory)
-            if job.config.clip:
+            if job.config.clip and workers.facts().pictures:
                 film_episode(workers, _policy(directory), episodes, directory / "clip.webp")
     except Interrupted as stop:
         found = "policy/ holds the best policy so far" if (directory / "policy").is_dir() else (
@@ -162,7 +162,7 @@ def _test(job: _Job, workers: Workers, directory: RunDirectory) -> tuple[dict[st
             _policy(directory), workers, config.episodes, config.seed,
             lambda done: bar.update(len(done)),
         )  # fmt: skip
-    head = {"task": job.request.name, "agent": Path(config.agent).stem, "robot": config.robot,
+    head = {"task": job.request.name, "agent": Path(config.agent).stem, "robot": job.request.options.get("robot"),
             "seed": config.seed, "split": config.split}  # fmt: skip
     return {**head, **summary}, episodes
 

@@ -39,7 +39,7 @@ def written(tmp_path_factory):
 def test_there_is_a_card_for_every_id_and_an_index(written):
     assert {p.stem for p in written.iterdir()} == {*envs.TASKS, "README"}
     index = (written / "README.md").read_text(encoding="utf-8")
-    for env_id, name in zip(envs.ENV_IDS, envs.TASKS, strict=True):
+    for env_id, name in zip(envs.CELL_IDS, envs.TASKS, strict=True):
         assert f"[`{env_id}`]({name}.md)" in index
         assert f"{name}_expert.webp" in index
 
@@ -93,7 +93,7 @@ def test_the_committed_clips_are_there_and_small():
 def test_the_readme_shows_the_gallery_and_every_id():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "\n".join(gallery.gallery("docs/tasks/")) in readme
-    assert [env_id for env_id in envs.ENV_IDS if f"`{env_id}`" not in readme] == []
+    assert [env_id for env_id in envs.CELL_IDS if f"`{env_id}`" not in readme] == []
 
 
 def test_one_card_with_its_clips(tmp_path, capfd):

@@ -23,7 +23,7 @@ OBSERVATIONS = ("flat", "signals")
 # What each number of an action means; all are in [-1, 1].
 ACTIONS = (
     "speed: handbook's times 2^a", "feed: handbook's times 2^a", "depth: handbook's times 2^a",
-    "correction of the offset, times full_correction_um", "above 0: change the edge first",
+    "correction of the offset: a times 30 um", "above 1/2: change the edge first",
     "above 0: gauge the part", "coolant: dry below -1/3, MQL, flood above 1/3",
     "while waiting: standby below -1/3, ready, warm up above 1/3",
 )  # fmt: skip
@@ -108,7 +108,7 @@ class Batch:
         speed, feed, depth, correction, change, measure, coolant, idle = action
         return Setting(
             data.speed_m_min * np.exp2(speed), data.feed_mm * np.exp2(feed), data.depth_mm * np.exp2(depth),
-            FULL_CORRECTION_UM * correction, change > 0, measure > 0, _third(coolant), _third(idle),
+            FULL_CORRECTION_UM * correction, change > 0.5, measure > 0, _third(coolant), _third(idle),
         )  # fmt: skip
 
     def step(self, action: F64) -> tuple[F64, Part]:
@@ -209,8 +209,8 @@ def _observation_space(mode: str) -> spaces.Space[Any]:
     return spaces.Dict({name: spaces.Box(-1e6, 1e6, (), np.float32) for name in SIGNALS})
 
 
-def _named(signals: Mapping[str, F64], index: Any) -> dict[str, Any]:
-    return {k: np.clip(v, -1e6, 1e6).astype(np.float32)[index] for k, v in signals.items()}
+def _named(signals: Mapping[str, F64], shape: tuple[int, ...]) -> dict[str, Any]:
+    return {k: np.clip(v, -1e6, 1e6).astype(np.float32).reshape(shape) for k, v in signals.items()}
 
 
 class ProcessEnv(gymnasium.Env[Any, NDArray[np.float32]]):
@@ -276,7 +276,7 @@ class ProcessEnv(gymnasium.Env[Any, NDArray[np.float32]]):
         return self._observe(), float(reward[0]), False, self._over, {**info, "instruction": self.instruction}
 
     def _observe(self) -> Any:
-        return self.batch.flat()[0] if self._mode == "flat" else _named(self.batch.signals(), 0)
+        return self.batch.flat()[0] if self._mode == "flat" else _named(self.batch.signals(), ())
 
     def expert_action(self) -> NDArray[np.float32]:
         """What one who knows the hidden state would do, but not what falls by chance."""
@@ -349,7 +349,7 @@ class ProcessVectorEnv(VectorEnv):
         return self._observe(), reward, no, np.full(self.num_envs, self._over), info
 
     def _observe(self) -> Any:
-        return self.batch.flat() if self._mode == "flat" else _named(self.batch.signals(), slice(None))
+        return self.batch.flat() if self._mode == "flat" else _named(self.batch.signals(), (self.num_envs,))
 
     def expert_action(self) -> NDArray[np.float32]:
         """(n, 8): what one who knows the hidden state would do, but not what falls by chance."""

@@ -15,9 +15,9 @@ from robots.catalog import ARMS
 
 CAMERA = {"cameras": ("cell",), "image_size": 64}
 # What an expert brings to its end within the steps of `test_bits`.
-SHORT_IDS = tuple(i for i in envs.ENV_IDS if i.endswith(("/Reach-v0", "/PickPart-v0")))
+SHORT_IDS = tuple(i for i in envs.CELL_IDS if i.endswith(("/Reach-v0", "/PickPart-v0")))
 # Loading ends with a machine that is ready to start.
-MACHINE_IDS = tuple(i for i in envs.ENV_IDS if i.endswith(("/LoadChuck-v0", "/LoadVise-v0")))
+MACHINE_IDS = tuple(i for i in envs.CELL_IDS if i.endswith(("/LoadChuck-v0", "/LoadVise-v0")))
 
 
 def make(env_id, **options):
@@ -30,14 +30,14 @@ def make(env_id, **options):
 def arms_of(env_id):
     """The usual arm, and one of the others for each id in turn: every arm meets some task."""
     others = [arm for arm in ARMS if arm != "lrmate200id"]
-    return ("lrmate200id", others[envs.ENV_IDS.index(env_id) % len(others)])
+    return ("lrmate200id", others[envs.CELL_IDS.index(env_id) % len(others)])
 
 
 def pairs():
     """Every id with every arm; those that are not in turn are slow."""
     return [
         pytest.param(i, arm, marks=() if arm in arms_of(i) else pytest.mark.slow, id=f"{i}-{arm}")
-        for i in envs.ENV_IDS
+        for i in envs.CELL_IDS
         for arm in ARMS
     ]
 
@@ -176,7 +176,7 @@ def stretch(env, seed, steps, act=random_action):
 def report():
     """Print a JSON object of hashes that have to be the same in every process."""
     hashes = {}
-    for env_id in envs.ENV_IDS:
+    for env_id in envs.CELL_IDS:
         for robot in arms_of(env_id):
             env = make(env_id, observation="flat", robot=robot)
             trail = stretch(env, 11, 70, expert) + stretch(env, None, 50)

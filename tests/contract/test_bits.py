@@ -37,7 +37,7 @@ def in_a_process(hash_seed, threads):
 
 def test_every_process_computes_the_same():
     first = in_a_process("0", "1")
-    assert len(first) == 3 * len(envs.ENV_IDS)
+    assert len(first) == 3 * len(envs.CELL_IDS)
     assert len(set(first.values())) == len(first)
     assert in_a_process("1", "2") == first
     assert in_a_process("random", "2") == first
@@ -64,7 +64,7 @@ def test_a_reset_forgets_the_past(env_id, robot):
     fresh.close()
 
 
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
 def test_a_reset_forgets_the_past_in_pictures(env_id):
     env = cells.make(env_id, observation="rgbd")
     first = cells.stretch(env, 7, 12, cells.expert)
@@ -74,7 +74,7 @@ def test_a_reset_forgets_the_past_in_pictures(env_id):
 
 
 @pytest.mark.parametrize("split", cells.filled_splits())
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
 def test_resets_without_a_seed_follow_from_the_last_seed(env_id, split):
     env = cells.make(env_id, split=split, **FLAT)
 
@@ -171,7 +171,7 @@ class Baselines:
 
 
 @pytest.mark.parametrize(
-    ("env_id", "mode"), [*((i, "sync") for i in envs.ENV_IDS), (PICK, "async")]
+    ("env_id", "mode"), [*((i, "sync") for i in envs.CELL_IDS), (PICK, "async")]
 )  # fmt: skip
 def test_gymnasium_vectors_equal_single_environments(env_id, mode):
     vector = gymnasium.make_vec(env_id, num_envs=2, vectorization_mode=mode, **FLAT)
@@ -181,7 +181,7 @@ def test_gymnasium_vectors_equal_single_environments(env_id, mode):
         vector.close()
 
 
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
 def test_dummy_vectors_equal_single_environments(env_id):
     kinds = pytest.importorskip("stable_baselines3.common.vec_env")
     vector = kinds.DummyVecEnv([lambda: gymnasium.make(env_id, **FLAT)] * 2)

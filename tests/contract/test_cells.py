@@ -13,7 +13,7 @@ from envs.cell.observation import OBSERVATIONS, state_names
 from envs.cell.parts import families
 from robots.catalog import ARMS
 
-CASES = [(i, o) for i in envs.ENV_IDS for o in OBSERVATIONS]
+CASES = [(i, o) for i in envs.CELL_IDS for o in OBSERVATIONS]
 
 
 @pytest.mark.parametrize(("env_id", "observation"), CASES)
@@ -26,7 +26,7 @@ def test_stable_baselines_checker(env_id, observation):
     baselines_checker(env_id, observation=observation)
 
 
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
 def test_bad_actions_change_nothing(env_id):
     env, twin = make(env_id, observation="flat"), make(env_id, observation="flat")
     size = env.action_space.shape[0]
@@ -58,14 +58,14 @@ def test_bad_actions_change_nothing(env_id):
         ({"cameras": ("tay",)}, "tray"),
     ],
 )
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
 def test_bad_options_are_one_clear_line(env_id, options, hint):
     with pytest.raises(ValueError, match=hint) as caught:
         gymnasium.make(env_id, **options)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
 def test_observations_and_rewards(env_id):
     env = make(env_id, observation="state")
     seen = []
@@ -96,7 +96,7 @@ def test_observations_and_rewards(env_id):
     env.close()
 
 
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
 def test_what_nobody_touches_does_not_move(env_id):
     env = make(env_id, observation="flat")
     cell, world = env.cell, env.world
@@ -117,7 +117,7 @@ def test_what_nobody_touches_does_not_move(env_id):
     env.close()
 
 
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
 def test_sparse_reward_is_success_and_batches(env_id):
     env = make(env_id, observation="state", reward="sparse")
     observation, _ = env.reset(seed=2)
@@ -173,7 +173,7 @@ def test_a_part_in_the_vise_is_where_it_should_be():
     env.close()
 
 
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
 def test_random_actions_neither_solve_nor_break_anything(env_id):
     env = make(env_id, observation="flat")
     rng = np.random.default_rng(1)
@@ -194,7 +194,7 @@ def test_random_actions_neither_solve_nor_break_anything(env_id):
     env.close()
 
 
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
 @pytest.mark.parametrize("robot", ARMS)
 def test_the_expert_solves_the_nominal_task(env_id, robot):
     env = make(env_id, observation="flat", split="nominal", robot=robot)

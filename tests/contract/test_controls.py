@@ -10,7 +10,7 @@ import envs
 from envs.cell.control import CONTROLS, JOINT_STEP_RAD
 from robots.catalog import ARMS
 
-CASES = list(itertools.product(envs.ENV_IDS, CONTROLS))
+CASES = list(itertools.product(envs.CELL_IDS, CONTROLS))
 # The default, ee_yaw, is checked with every observation in test_cells.py.
 OTHERS = [case for case in CASES if case[1] != "ee_yaw"]
 # Where the hand has come to after a command, and how still the rest stays.
@@ -83,7 +83,7 @@ def test_the_hand_moves_along_the_commanded_axis(env_id, control, axis, robot, s
 
 
 @pytest.mark.parametrize("control", CONTROLS)
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
 def test_the_last_number_closes_the_gripper_where_negative(env_id, control):
     env = cells.make(env_id, control=control, split="nominal", observation="flat")
     grip = cells.gripper(env)

@@ -40,7 +40,7 @@ for seed in (0, 1, 0):
     turn.reset(seed=seed)
     draws.append(turn.cell.draw.extra["turn_deg"])
 print(json.dumps({
-    "light": light, "ids": envs.ENV_IDS, "arms": robots.ARMS, "agents": catalog.names(),
+    "light": light, "ids": envs.CELL_IDS, "arms": robots.ARMS, "agents": catalog.names(),
     "families": list(families()), "factors": list(FACTORS), "draws": draws,
     "hashes": [turn.split_sha256, pick.split_sha256, split("seen").sha256],
 }))

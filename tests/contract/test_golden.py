@@ -51,7 +51,7 @@ def file_from_outside(env_id):
     return extensions.added("tasks").get(gymnasium.spec(env_id).kwargs["task"])
 
 
-OWN_IDS = tuple(i for i in envs.ENV_IDS if file_from_outside(i) is None)
+OWN_IDS = tuple(i for i in envs.CELL_IDS if file_from_outside(i) is None)
 
 
 def cases(env_id):
@@ -162,7 +162,7 @@ def updated(golden, fingerprint, hashes, outcome):
     return {"fingerprints": {**kept, fingerprint: hashes}, "outcome": outcome}
 
 
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
 def test_golden(env_id, update_golden):
     path = golden_path(env_id)
     if env_id not in OWN_IDS and not path.exists() and not update_golden:

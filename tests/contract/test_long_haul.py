@@ -102,7 +102,7 @@ def assert_sound(env, observation, reward, info):
 
 @pytest.mark.parametrize("n_steps", [500, pytest.param(10_000, marks=SLOW)])
 @pytest.mark.parametrize("act", [cells.random_action, cells.clumsy], ids=["random", "clumsy"])
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
 def test_careless_steps_break_nothing(env_id, act, n_steps):
     env = cells.make(env_id, observation="flat")
     rng = np.random.default_rng(5)

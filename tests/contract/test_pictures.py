@@ -9,7 +9,7 @@ from envs.cell.layout import CAMERAS
 from envs.cell.signals import CLASSES
 
 
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
 def test_layers_give_the_whole_picture(env_id):
     env = cells.make(env_id, observation="flat", render_mode="rgb_array")
     renderer = env.world._renderer
@@ -38,7 +38,7 @@ def test_layers_give_the_whole_picture(env_id):
 
 
 def test_a_picture_is_of_this_moment():
-    env = cells.make(envs.ENV_IDS[0], observation="flat", render_mode="rgb_array")
+    env = cells.make(envs.CELL_IDS[0], observation="flat", render_mode="rgb_array")
     env.reset(seed=0)
     spec = env.cell.camera_spec("cell", true=True)
     before = env.world.camera(spec, 64, 64).rgb
@@ -48,7 +48,7 @@ def test_a_picture_is_of_this_moment():
     env.close()
 
 
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
 def test_labels_tell_what_each_pixel_shows(env_id):
     env = cells.make(env_id, observation="rgbd", segmentation=True, image_size=96)
     env.reset(seed=3)
