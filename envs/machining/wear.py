@@ -73,8 +73,8 @@ def extended_taylor_life_min(
     speed = within("speed_m_min", speed_m_min, _MIN_SPEED_M_MIN, _MAX_SPEED_M_MIN)
     feed = within("feed_mm", feed_mm, 0.001, MAX_FEED_MM)
     depth = within("depth_mm", depth_mm, 0.001, MAX_DEPTH_MM)
-    a = within("feed_exponent", feed_exponent, 0.0, 2.0)
-    b = within("depth_exponent", depth_exponent, 0.0, 2.0)
+    a = within("feed_exponent", feed_exponent, 0.0, 1.0)
+    b = within("depth_exponent", depth_exponent, 0.0, 1.0)
     log_life = np.log(_c(c) / speed) - a * np.log(feed) - b * np.log(depth)
     return np.exp(log_life / within("n", n, _MIN_N, 1.0))
 
