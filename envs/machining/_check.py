@@ -61,8 +61,9 @@ def choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
 def power(base: Array, exponent: ArrayLike) -> Array:
     """Return base**exponent of positive bases, by logarithm.
 
-    `np.power` takes shortcuts for some exponents when they are scalars, so that a value could round
-    differently alone and in a batch. This one errs by some |exponent ln base| units in the last place.
+    An array raised with `**` to a scalar such as 2 or 0.5 takes a shortcut that one raised to an array does
+    not, so that a value could round differently alone and in a batch. This errs by some |exponent ln base|
+    units in the last place instead.
     """
     return np.exp(np.asarray(exponent, dtype=np.float64) * np.log(base))
 
