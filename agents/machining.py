@@ -34,7 +34,7 @@ class Rules(Policy):
         """The action (8,) before the next part; (n, 8) for a batch of machines."""
         if not isinstance(observation, Mapping):
             raise TypeError("rules need the observation 'signals'")
-        signals = {name: np.asarray(value, np.float64) for name, value in observation.items()}
+        signals = {name: np.asarray(value, np.float64)[..., 0] for name, value in observation.items()}
         numbers = self.rule(signals)
         shape = signals["edge_min"].shape
         columns = [np.broadcast_to(numbers.get(i, 0.0), shape) for i in range(8)]
@@ -121,7 +121,9 @@ class TunedRules(Rules):
         """Rules fixed beforehand."""
         h = self.hyper
         change = (s["edge_min"] >= h.edge_min) | (s["load_percent"] >= h.load_percent)
-        due = (s["parts_since_reading"] >= h.every - 1) | (s["has_reading"] == 0) | change | (s["changed"] > 0)
+        due = (
+            (s["parts_since_reading"] >= h.every - 1) | (s["has_reading"] == 0) | change | (s["changed"] > 0)
+        )
         return {
             SPEED: h.speed, FEED: h.feed, DEPTH: h.depth,
             CORRECTION: self.correction_um(s) / FULL_CORRECTION_UM,
@@ -171,7 +173,7 @@ class MachinistHyper:
 
 
 class Machinist(Rules):
-    """A skilled worker's rules, written down: measures when unsure, compensates, listens, looks at the edge."""
+    """A skilled worker's rules, written down: gauges when unsure, compensates, listens, watches the edge."""
 
     hyper_class: ClassVar[type] = MachinistHyper
 

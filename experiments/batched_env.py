@@ -36,7 +36,7 @@ class BatchedVecEnv(VecEnv):
         self._returns = np.zeros(self.num_envs)
         self._length = 0
         seeds = [episode_seed(self._limits, int(rng.integers(2**31))) for rng in self._rngs]
-        observation, _ = self._env.reset(seed=seeds)
+        observation, _ = self._env.reset(seed=seeds)  # type: ignore[arg-type]
         return observation
 
     def step_async(self, actions: np.ndarray) -> None:

@@ -162,7 +162,8 @@ def _test(job: _Job, workers: Workers, directory: RunDirectory) -> tuple[dict[st
             _policy(directory), workers, config.episodes, config.seed,
             lambda done: bar.update(len(done)),
         )  # fmt: skip
-    head = {"task": job.request.name, "agent": Path(config.agent).stem, "robot": job.request.options.get("robot"),
+    robot = job.request.options.get("robot")
+    head = {"task": job.request.name, "agent": Path(config.agent).stem, "robot": robot,
             "seed": config.seed, "split": config.split}  # fmt: skip
     return {**head, **summary}, episodes
 

@@ -35,8 +35,14 @@ def reference_cost(process: Process) -> float:
     minutes, share = float(load.cutting_min[0]), float(load.cutting_min[0] / load.life_min[0])
     rate = (prices.machine_per_h + prices.attended_share * prices.labour_per_h) / 60.0
     edge = prices.edge + times.change_min * (rate + prices.labour_per_h / 60.0)
-    kw = process.power.ready_kw + process.power.spindle_kw + process.power.coolant_kw + float(load.power_kw[0])
-    return (minutes + times.handling_min) * rate + share * edge + minutes * kw / 60.0 * prices.energy_per_kwh + prices.blank
+    spec = process.machine_spec
+    kw = spec.power_kw.processing + spec.auxiliaries_kw.coolant + float(load.power_kw[0])
+    return (
+        (minutes + times.handling_min) * rate
+        + share * edge
+        + minutes * kw / 60.0 * prices.energy_per_kwh
+        + prices.blank
+    )
 
 
 @cache
@@ -70,7 +76,10 @@ def expected_cost(process: Process, state: State, under: UnderWay, price_of_wear
     rate, wear = _rate_per_min(process), flank_wear_mm(under.used)
     spread = process.spread
     loose = np.where(under.state.chuck_lost, 3.0, 1.0)
-    sigma = np.hypot(spread.repeatability_um * (1 + under.state.bearing + 2 * load.chatter), spread.fixture_um * loose)
+    sigma = np.hypot(
+        process.machine_spec.accuracy.repeatability_um * (1 + under.state.bearing + 2 * load.chatter),
+        spread.fixture_um * loose,
+    )
     inside = 2.0 * _below(process.part.tolerance_um / sigma) - 1.0
     ra = roughness_um(load, wear, np.zeros(len(wear), np.bool_))
     smooth = _below(np.log(process.part.ra_limit_um / ra) / _ROUGH_SPREAD)
@@ -125,5 +134,3 @@ def _of_lane(batch: Batch, k: int) -> F64:
 def _spread(kind: type[Any], rows: Any, k: int, m: int) -> Any:
     """Lane k repeated m times."""
     return kind(**{f.name: np.repeat(getattr(rows, f.name)[k : k + 1], m) for f in fields(kind)})
-
-

@@ -85,8 +85,12 @@ class Batch:
         self.split = split(split_name)
         self.n = n
         self.reference = best.reference_cost(self.process)
-        scale = {"tolerance_um": self.process.part.tolerance_um, "gap_min": self.process.times.gap_min,
-                 "edge_life_min": self.process.tool.edge_life_min, "n_parts": self.process.n_parts}  # fmt: skip
+        scale = {
+            "tolerance_um": self.process.part.tolerance_um,
+            "gap_min": self.process.times.gap_min,
+            "edge_life_min": self.process.tool.edge_life_min,
+            "n_parts": self.process.n_parts,
+        }
         self._scales = np.array([[scale[s] if isinstance(s, str) else s] for s in SIGNALS.values()])
 
     def begin(self, seeds: NDArray[np.integer], episode: NDArray[np.integer]) -> None:
@@ -206,7 +210,7 @@ def _observation_space(mode: str) -> spaces.Space[Any]:
         raise ValueError(f"observation {mode!r}: allowed are {', '.join(OBSERVATIONS)}")
     if mode == "flat":
         return spaces.Box(-LIMIT, LIMIT, (len(SIGNALS),), np.float32)
-    return spaces.Dict({name: spaces.Box(-1e6, 1e6, (), np.float32) for name in SIGNALS})
+    return spaces.Dict({name: spaces.Box(-1e6, 1e6, (1,), np.float32) for name in SIGNALS})
 
 
 def _named(signals: Mapping[str, F64], shape: tuple[int, ...]) -> dict[str, Any]:
@@ -276,7 +280,7 @@ class ProcessEnv(gymnasium.Env[Any, NDArray[np.float32]]):
         return self._observe(), float(reward[0]), False, self._over, {**info, "instruction": self.instruction}
 
     def _observe(self) -> Any:
-        return self.batch.flat()[0] if self._mode == "flat" else _named(self.batch.signals(), ())
+        return self.batch.flat()[0] if self._mode == "flat" else _named(self.batch.signals(), (1,))
 
     def expert_action(self) -> NDArray[np.float32]:
         """What one who knows the hidden state would do, but not what falls by chance."""
@@ -297,7 +301,12 @@ class ProcessVectorEnv(VectorEnv):
     metadata = {"render_modes": [], "render_fps": 20, "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
 
     def __init__(
-        self, num_envs: int, process: str, split: str = "seen", observation: str = "flat", render_mode: None = None
+        self,
+        num_envs: int,
+        process: str,
+        split: str = "seen",
+        observation: str = "flat",
+        render_mode: None = None,
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}: allowed is 1 or more")
@@ -349,7 +358,7 @@ class ProcessVectorEnv(VectorEnv):
         return self._observe(), reward, no, np.full(self.num_envs, self._over), info
 
     def _observe(self) -> Any:
-        return self.batch.flat() if self._mode == "flat" else _named(self.batch.signals(), (self.num_envs,))
+        return self.batch.flat() if self._mode == "flat" else _named(self.batch.signals(), (self.num_envs, 1))
 
     def expert_action(self) -> NDArray[np.float32]:
         """(n, 8): what one who knows the hidden state would do, but not what falls by chance."""

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from envs.machining import faults, noise
 from envs.machining.load import Frame, Load, load_of
 from envs.machining.noise import F64, U64
-from envs.machining.process import Lag, Process
-from envs.machining.thermal import relax
+from envs.machining.process import Process
+from envs.machining.spec import HeatSource
+from envs.machining.thermal import lag
 from envs.machining.wear import MAX_LIFE_FRACTION, flank_wear_mm
 
 Bool = NDArray[np.bool_]
@@ -24,6 +25,10 @@ DRY, MQL, FLOOD = 0, 1, 2
 STANDBY, READY, WARM_UP = 0, 1, 2
 # Tool life against flood coolant (estimate: switching changes Taylor's C by 10 to 30 %).
 LIFE_BY_COOLANT = np.array([0.7, 0.88, 1.0])
+# Power of the pump: none, minimum quantity, flood.
+PUMP_SHARE = np.array([0.0, 0.2, 1.0])
+# Of full heat, that a warm-up program runs at.
+WARM_UP_SHARE = 0.6
 # Harder material wears the edge faster than in proportion.
 HARDNESS_ON_WEAR = 3.0
 # Of the forces on an edge, by the end of its life: 1.3 to 1.5 is typical.
@@ -81,9 +86,9 @@ class State:
         scatter: Life of this edge against the mean.
         offset_um: Tool offset, on the size.
         setting_um: Error of setting the edge, on the size.
-        spindle: Share of its saturation that the spindle's heat has reached; feed and coolant alike.
-        feed: Of the feed drives.
-        coolant: Of the coolant.
+        spindle_k: Temperature rise of the spindle.
+        feed_k: Of the feed drives.
+        coolant_k: Of the coolant.
         ambient_k: Temperature of the structure less 20 degrees Celsius.
         probe_um: Drift of the gauge.
         bearing: Wear of the spindle's bearing, 0 new to 1 failed.
@@ -99,9 +104,9 @@ class State:
     scatter: F64
     offset_um: F64
     setting_um: F64
-    spindle: F64
-    feed: F64
-    coolant: F64
+    spindle_k: F64
+    feed_k: F64
+    coolant_k: F64
     ambient_k: F64
     probe_um: F64
     bearing: F64
@@ -194,7 +199,7 @@ def fresh(process: Process, lanes: Lanes) -> State:
         part=step, minute=zero, used=zero, cut_min=zero,
         scatter=_scatter(process, key, step), offset_um=zero,
         setting_um=process.spread.setting_um * noise.normal(key, step, _SETTING),
-        spindle=zero, feed=zero, coolant=zero, ambient_k=_shop_k(lanes, zero), probe_um=zero,
+        spindle_k=zero, feed_k=zero, coolant_k=zero, ambient_k=_shop_k(lanes, zero), probe_um=zero,
         bearing=zero, coolant_lost=none, chuck_lost=none, gap_min=zero,
     )  # fmt: skip
 
@@ -234,31 +239,29 @@ def renewed(process: Process, lanes: Lanes, state: State, change: Bool) -> State
 
 
 def growth_um(process: Process, lanes: Lanes, state: State) -> F64:
-    """Thermal growth towards the part, on the radius or one wall."""
-    heat = process.heat
+    """Thermal growth of the machine towards the part."""
+    heat, axis = process.machine_spec.thermal, process.axis
     growth: F64 = lanes.growth * (
-        heat.spindle.gain_um * state.spindle + heat.feed.gain_um * state.feed
-        + heat.coolant.gain_um * state.coolant + heat.ambient.gain_um * state.ambient_k
+        heat.spindle.gain_um_k[axis] * state.spindle_k + heat.feed.gain_um_k[axis] * state.feed_k
+        + heat.coolant.gain_um_k[axis] * state.coolant_k + heat.ambient.gain_um_k[axis] * state.ambient_k
     )  # fmt: skip
     return growth
 
 
-def _warmed(process: Process, lanes: Lanes, state: State, minutes: F64, running: F64, feeding: F64) -> State:
-    """Heat after so many minutes with the spindle and drives at a share of full heat."""
-    if not minutes.any():
-        return state
+def _warmed(process: Process, lanes: Lanes, state: State, minutes: F64, share: F64) -> State:
+    """Heat after so many minutes with spindle, drives and coolant at a share of full heat."""
+    heat = process.machine_spec.thermal
 
-    def lag(x: F64, target: F64, source: Lag) -> F64:
-        return relax(x, target, minutes, source.tau_min * lanes.pace)
+    def to(x: F64, target: F64, source: HeatSource) -> F64:
+        return lag(x, target, minutes, source.time_constant_min * lanes.pace)
 
-    heat = process.heat
     return replace(
         state,
         minute=state.minute + minutes,
-        spindle=lag(state.spindle, running, heat.spindle),
-        feed=lag(state.feed, feeding, heat.feed),
-        coolant=lag(state.coolant, running, heat.coolant),
-        ambient_k=lag(state.ambient_k, _shop_k(lanes, state.minute), heat.ambient),
+        spindle_k=to(state.spindle_k, heat.spindle.full_rise_k * share, heat.spindle),
+        feed_k=to(state.feed_k, heat.feed.full_rise_k * share, heat.feed),
+        coolant_k=to(state.coolant_k, heat.coolant.full_rise_k * share, heat.coolant),
+        ambient_k=to(state.ambient_k, _shop_k(lanes, state.minute), heat.ambient),
     )
 
 
@@ -271,7 +274,7 @@ def expected_size_um(process: Process, lanes: Lanes, state: State, load: Load) -
     wear = flank_wear_mm(state.used)
     bend = load.deflection_um - nominal_load(process).deflection_um
     out = 1e3 * process.tool.recession * wear + bend
-    error: F64 = 2.0 * (out - growth_um(process, lanes, state)) + state.offset_um + state.setting_um
+    error: F64 = process.sides * (out - growth_um(process, lanes, state)) + state.offset_um + state.setting_um
     return error
 
 
@@ -300,29 +303,31 @@ class UnderWay:
 
 def under_way(process: Process, lanes: Lanes, state: State, setting: Setting) -> UnderWay:
     """Wait, change, warm up and cut, without what falls by chance."""
-    times, power = process.times, process.power
+    times, power = process.times, process.machine_spec.power_kw
+    auxiliary, spindle = process.machine_spec.auxiliaries_kw, process.machine_spec.spindle
     state = replace(state, offset_um=state.offset_um + setting.correction_um)
     state = renewed(process, lanes, state, setting.change)
     still = np.zeros_like(state.minute)
     warming = np.where(setting.idle == WARM_UP, times.warm_up_min, 0.0)
     waiting = np.maximum(state.gap_min, warming + np.where(setting.change, times.change_min, 0.0))
     idle = waiting - warming
-    state = _warmed(process, lanes, state, idle, still, still)
-    state = _warmed(process, lanes, state, warming, still + 0.7, still + 0.35)
+    state = _warmed(process, lanes, state, idle, still)
+    state = _warmed(process, lanes, state, warming, still + WARM_UP_SHARE)
     hard = hardness(lanes, state.part)
     worn = 1.0 + FORCE_WHEN_WORN * flank_wear_mm(state.used) / WORN_MM
     load = load_of(
         process, setting.speed_m_min, setting.feed_mm, setting.depth_mm, hard * worn,
         Frame(lanes.stiffness, lanes.frequency),
     )  # fmt: skip
-    state = _warmed(process, lanes, state, load.cutting_min, load.heat, load.heat)
+    state = _warmed(process, lanes, state, load.cutting_min, load.heat)
     coolant = np.where(state.coolant_lost, DRY, setting.coolant)
     life = load.life_min * LIFE_BY_COOLANT[coolant] * state.scatter
     life = life / (lanes.abrasion * hard**HARDNESS_ON_WEAR)
-    idle_kw = np.where(setting.idle == STANDBY, power.standby_kw, power.ready_kw)
-    pump = np.array([0.0, power.mql_kw, power.coolant_kw])[coolant]
-    cutting_kw = power.ready_kw + power.spindle_kw + pump + load.power_kw
-    energy = idle * idle_kw + warming * (power.ready_kw + power.spindle_kw) + load.cutting_min * cutting_kw
+    idle_kw = np.where(setting.idle == STANDBY, power.standby, power.ready)
+    pump = auxiliary.coolant * PUMP_SHARE[coolant] + auxiliary.chip_conveyor
+    turning_kw = auxiliary.spindle_idle_at_max * load.rpm / spindle.max_rpm
+    cutting_kw = power.processing + turning_kw + pump + load.power_kw
+    energy = idle * idle_kw + warming * power.warm_up + load.cutting_min * cutting_kw
     return UnderWay(
         state, load, expected_size_um(process, lanes, state, load),
         np.minimum(state.used + load.cutting_min / life * (1.0 + 2.0 * load.chatter), MAX_LIFE_FRACTION),
@@ -343,7 +348,7 @@ def cut(process: Process, lanes: Lanes, state: State, setting: Setting) -> tuple
         The state after it, what came of the part, and what the sensors say.
     """
     key, step = lanes.key, state.part
-    times, power, still = process.times, process.power, np.zeros_like(state.minute)
+    times, power, still = process.times, process.machine_spec.power_kw, np.zeros_like(state.minute)
     under = under_way(process, lanes, state, setting)
     state, load = under.state, under.load
     size = under.size_um + _chance_um(process, state, key, step, load)
@@ -357,11 +362,11 @@ def cut(process: Process, lanes: Lanes, state: State, setting: Setting) -> tuple
     refused = (np.abs(reading) > limit) | (ra > process.part.ra_limit_um)
     caught = ~good & (accident.broke | (setting.measure & refused))
     after = times.handling_min + np.where(setting.measure, times.measure_min, 0.0) + accident.stop_min
-    energy = under.energy_kwh + after * power.ready_kw / 60.0
+    energy = under.energy_kwh + after * power.ready / 60.0
     time = under.waiting_min + load.cutting_min + after
     state = replace(state, used=under.used, cut_min=state.cut_min + load.cutting_min)
     state = renewed(process, lanes, state, accident.broke)
-    state = _warmed(process, lanes, state, after, still, still)
+    state = _warmed(process, lanes, state, after, still)
     state = faults.aged(process, state, key, step)
     state = replace(state, part=step + np.uint64(1), gap_min=_gap_min(process, key, step))
     part = Part(
@@ -378,23 +383,26 @@ def cut(process: Process, lanes: Lanes, state: State, setting: Setting) -> tuple
 def nominal_load(process: Process) -> Load:
     """The load (1,) of a sharp edge at the handbook's data in the file's material, on the file's machine."""
     one, data = np.ones(1), process.handbook
-    return load_of(process, one * data.speed_m_min, one * data.feed_mm, one * data.depth_mm, one, Frame(one, one))
+    return load_of(
+        process, one * data.speed_m_min, one * data.feed_mm, one * data.depth_mm, one, Frame(one, one)
+    )
 
 
 def _chance_um(process: Process, state: State, key: U64, step: U64, load: Load) -> F64:
     spread = process.spread
     loose = np.where(state.chuck_lost, 3.0, 1.0)
-    repeat = spread.repeatability_um * (1.0 + state.bearing + 2.0 * load.chatter)
-    chance: F64 = (
-        repeat * noise.normal(key, step, _REPEAT) + spread.fixture_um * loose * noise.normal(key, step, _FIXTURE)
-    )  # fmt: skip
+    repeat = process.machine_spec.accuracy.repeatability_um * (1.0 + state.bearing + 2.0 * load.chatter)
+    seat = spread.fixture_um * loose
+    chance: F64 = repeat * noise.normal(key, step, _REPEAT) + seat * noise.normal(key, step, _FIXTURE)
     return chance
 
 
 def roughness_um(load: Load, wear_mm: F64, built_up: Bool) -> F64:
     """Ra: kinematic times what is measured against it, with wear, chatter and a built-up edge."""
     smooth = np.sqrt((ROUGHNESS_FACTOR * load.ra_um) ** 2 + ROUGHNESS_FLOOR_UM**2)
-    ra: F64 = smooth * (1.0 + 0.4 * wear_mm / WORN_MM) * (1.0 + 2.5 * load.chatter) * np.where(built_up, 1.6, 1.0)
+    ra: F64 = (
+        smooth * (1.0 + 0.4 * wear_mm / WORN_MM) * (1.0 + 2.5 * load.chatter) * np.where(built_up, 1.6, 1.0)
+    )
     return ra
 
 
@@ -405,7 +413,14 @@ def _gap_min(process: Process, key: U64, step: U64) -> F64:
 
 
 def _costs(
-    process: Process, setting: Setting, accident: faults.Accidents, time: F64, energy: F64, *, bad: Bool, caught: Bool
+    process: Process,
+    setting: Setting,
+    accident: faults.Accidents,
+    time: F64,
+    energy: F64,
+    *,
+    bad: Bool,
+    caught: Bool,
 ) -> dict[str, F64]:
     """What a part costs by cause; a change takes its person's time besides the share of one who is near."""
     prices = process.prices
@@ -428,13 +443,13 @@ def _signals(process: Process, lanes: Lanes, state: State, part: Part, key: U64,
     def about(value: F64, share: float, use: int) -> F64:
         return value * (1.0 + share * noise.normal(key, step, use))
 
-    load = 100.0 * part.load.power_kw / process.machine.max_power_kw
+    load = 100.0 * part.load.power_kw / process.machine_spec.spindle.power_kw
     shaking = 0.6 + 0.5 * worn + 4.0 * part.chatter + 1.5 * state.bearing + 0.8 * state.chuck_lost
     return Signals(
         load_percent=about(load, 0.02, _LOAD_READ),
         vibration_mm_s=about(shaking, 0.06, _VIBRATION),
         acoustic=about(0.3 + 0.7 * worn + 0.8 * part.chatter, 0.06, _AE),
-        spindle_c=20.0 + state.ambient_k + 18.0 * state.spindle + 0.3 * noise.normal(key, step, _HEAT_1),
+        spindle_c=20.0 + state.ambient_k + state.spindle_k + 0.3 * noise.normal(key, step, _HEAT_1),
         ambient_c=20.0 + _shop_k(lanes, state.minute) + 0.2 * noise.normal(key, step, _HEAT_2),
-        coolant_c=20.0 + state.ambient_k + 8.0 * state.coolant + 0.3 * noise.normal(key, step, _HEAT_3),
+        coolant_c=20.0 + state.ambient_k + state.coolant_k + 0.3 * noise.normal(key, step, _HEAT_3),
     )

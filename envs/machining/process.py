@@ -6,16 +6,16 @@ A process is one file in `configs/processes/`; each becomes an environment of it
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
-from typing import Any, get_type_hints
 
 from configs.strict_yaml import read_yaml
+from envs.machining._record import record, unknown
+from envs.machining.library import machine, material
+from envs.machining.spec import Kienzle, Machine
 
 KINDS = ("turning", "milling")
 
@@ -28,15 +28,6 @@ class _Positive:
             value = getattr(self, field.name)
             if isinstance(value, int | float) and not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{field.name} is {value}: allowed are finite numbers from 0")
-
-
-@dataclass(frozen=True)
-class Material(_Positive):
-    """Kienzle's constants: ISO 513 group, kc1.1 (N/mm2) and mc, for this kind of cutting."""
-
-    group: str
-    kc11: float
-    mc: float
 
 
 @dataclass(frozen=True)
@@ -59,6 +50,7 @@ class Tool(_Positive):
     nose_radius_mm: float
     stickout_mm: float
     engagement_mm: float
+    stiffness_n_um: float
     edge_life_min: float
     speed_exponent: float
     feed_exponent: float
@@ -77,53 +69,9 @@ class CuttingData(_Positive):
 
 
 @dataclass(frozen=True)
-class Machine(_Positive):
-    """Limits and stiffness; `chatter_hz` 0 takes `chatter_depth_mm` at any speed, else there are lobes."""
-
-    max_rpm: float
-    max_power_kw: float
-    efficiency: float
-    stiffness_n_um: float
-    chatter_depth_mm: float
-    chatter_hz: float
-    chatter_n_um: float
-    damping_ratio: float
-
-
-@dataclass(frozen=True)
-class Lag(_Positive):
-    """One source of thermal growth: um when saturated (ambient: um per K), and a time constant."""
-
-    gain_um: float
-    tau_min: float
-
-
-@dataclass(frozen=True)
-class Heat:
-    """The sources of thermal growth."""
-
-    spindle: Lag
-    feed: Lag
-    ambient: Lag
-    coolant: Lag
-
-
-@dataclass(frozen=True)
-class Power(_Positive):
-    """Electric power in kW: states of the machine, and what runs besides when it cuts."""
-
-    standby_kw: float
-    ready_kw: float
-    spindle_kw: float
-    coolant_kw: float
-    mql_kw: float
-
-
-@dataclass(frozen=True)
 class Spread(_Positive):
-    """Standard deviations in um."""
+    """Standard deviations in um, besides the machine's own."""
 
-    repeatability_um: float
     fixture_um: float
     gauge_um: float
     setting_um: float
@@ -175,20 +123,18 @@ class Prices(_Positive):
 
 @dataclass(frozen=True)
 class Process:
-    """A lot of parts on a machine; `sha256` is that of its file."""
+    """A lot of parts; `machine` and `material` are names in the library, `sha256` is that of its file."""
 
     name: str
     sha256: str
     kind: str
     words: str
     n_parts: int
-    material: Material
+    machine: str
+    material: str
     part: Part
     tool: Tool
     handbook: CuttingData
-    machine: Machine
-    heat: Heat
-    power: Power
     spread: Spread
     faults: Faults
     times: Times
@@ -199,8 +145,39 @@ class Process:
             raise ValueError(f"kind is {self.kind!r}: allowed are {', '.join(KINDS)}")
         if not 1 <= self.n_parts <= 10_000:
             raise ValueError(f"n_parts is {self.n_parts}: allowed are 1 to 10000")
+        _ = self.machine_spec, self.kienzle  # each says so where there is none
         if self.kind == "milling" and not 0 < self.tool.engagement_mm <= self.tool.diameter_mm:
-            raise ValueError(f"engagement_mm is {self.tool.engagement_mm}: allowed is up to the tool's diameter")
+            raise ValueError(
+                f"engagement_mm is {self.tool.engagement_mm}: allowed is up to the tool's diameter"
+            )
+
+    @cached_property
+    def machine_spec(self) -> Machine:
+        """The machine."""
+        return machine(self.machine)
+
+    @cached_property
+    def kienzle(self) -> Kienzle:
+        """The material's constants for this kind of cutting.
+
+        Raises:
+            ValueError: if the library has none.
+        """
+        found = material(self.material)
+        pair = found.turning if self.kind == "turning" else found.milling
+        if pair is None:
+            raise ValueError(f"material {self.material!r}: no constants for {self.kind}")
+        return pair
+
+    @property
+    def axis(self) -> int:
+        """Along which heat counts: x of a lathe, y of a machining centre."""
+        return 0 if self.kind == "turning" else 1
+
+    @property
+    def sides(self) -> float:
+        """What happens at the edge counts twice on a diameter, once on a wall."""
+        return 2.0 if self.kind == "turning" else 1.0
 
 
 def names() -> tuple[str, ...]:
@@ -217,37 +194,10 @@ def process(name: str) -> Process:
         ValueError: if there is none, or its file is wrong; one line that says where.
     """
     if name not in names():
-        close = difflib.get_close_matches(name, names(), n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"process {name!r}: allowed are {', '.join(names())}{hint}")
+        raise unknown("process", name, names())
     source = f"configs/processes/{name}.yaml"
     text = (files("configs") / "processes" / f"{name}.yaml").read_text(encoding="utf-8")
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return filled(Process, read_yaml(text, source), source, name=name, sha256=digest)
-
-
-def filled(kind: type[Any], data: Any, source: str, **given: Any) -> Any:
-    """The dataclass `kind` with the values of a mapping, nested ones too; every field must be there."""
-    hints = get_type_hints(kind)
-    if not isinstance(data, Mapping):
-        raise ValueError(f"{source}: {data!r:.40}: a mapping with {', '.join(hints)} is needed")
-    wanted = {f.name for f in dataclasses.fields(kind)} - set(given)
-    for key in data:
-        if key not in wanted:
-            raise ValueError(f"{source}: unknown key {key!r}: allowed are {', '.join(sorted(wanted))}")
-    values: dict[str, Any] = dict(given)
-    for key in sorted(wanted):
-        if key not in data:
-            raise ValueError(f"{source}: {key!r} is missing")
-        hint, value = hints[key], data[key]
-        if dataclasses.is_dataclass(hint):
-            value = filled(hint, value, f"{source}: {key}")  # type: ignore[arg-type]
-        elif hint is float and type(value) is int:
-            value = float(value)
-        elif type(value) is not hint:
-            raise ValueError(f"{source}: {key} is {value!r}: {hint.__name__} is needed")
-        values[key] = value
-    try:
-        return kind(**values)
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from None
+    data, digest = read_yaml(text, source), hashlib.sha256(text.encode()).hexdigest()
+    if isinstance(data, dict):
+        data |= {"name": name, "sha256": digest}
+    return record(Process, data, source)

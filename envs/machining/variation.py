@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from configs.strict_yaml import read_yaml
 from envs.machining import noise
+from envs.machining._record import unknown
 from envs.machining.machine import Lanes
 from envs.machining.noise import F64
 
@@ -45,10 +45,14 @@ class Split:
     def __post_init__(self) -> None:
         for name, (low, high) in self.factors.items():
             if name not in FACTORS:
-                raise ValueError(f"split {self.name}: unknown factor {name!r}: allowed are {', '.join(FACTORS)}")
+                raise ValueError(
+                    f"split {self.name}: unknown factor {name!r}: allowed are {', '.join(FACTORS)}"
+                )
             lowest, highest = FACTORS[name]
             if not lowest <= low <= high <= highest:
-                raise ValueError(f"split {self.name}: {name} [{low}, {high}]: allowed are {lowest} to {highest}")
+                raise ValueError(
+                    f"split {self.name}: {name} [{low}, {high}]: allowed are {lowest} to {highest}"
+                )
         if missing := set(FACTORS) - set(self.factors):
             raise ValueError(f"split {self.name}: {sorted(missing)[0]!r} is missing")
 
@@ -78,9 +82,7 @@ def split(name: str) -> Split:
         ValueError: if there is none, or its file is wrong.
     """
     if name not in names():
-        close = difflib.get_close_matches(name, names(), n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"split {name!r}: allowed are {', '.join(names())}{hint}")
+        raise unknown("split", name, names())
     source = f"configs/splits/process/{name}.yaml"
     text = (files("configs") / "splits" / "process" / f"{name}.yaml").read_text(encoding="utf-8")
     data = read_yaml(text, source)
