@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from envs.machining import faults
-from envs.machining.machine import Lanes, State, UnderWay, nominal_load, roughness_um, under_way
+from envs.machining.machine import Lanes, State, UnderWay, roughness_um, under_way
 from envs.machining.noise import F64
 from envs.machining.process import Process
 from envs.machining.wear import flank_wear_mm
@@ -26,23 +26,6 @@ SUCCESS_SHARE = 0.95
 SPEEDS = np.linspace(-0.8, 0.8, 9)
 FEEDS = np.linspace(-0.8, 0.6, 8)
 _ROUGH_SPREAD = 0.06
-
-
-@cache
-def reference_cost(process: Process) -> float:
-    """Cost of a good part at the handbook's data without any mishap, by the file's prices."""
-    prices, times, load = process.prices, process.times, nominal_load(process)
-    minutes, share = float(load.cutting_min[0]), float(load.cutting_min[0] / load.life_min[0])
-    rate = (prices.machine_per_h + prices.attended_share * prices.labour_per_h) / 60.0
-    edge = prices.edge + times.change_min * (rate + prices.labour_per_h / 60.0)
-    spec = process.machine_spec
-    kw = spec.power_kw.processing + spec.auxiliaries_kw.coolant + float(load.power_kw[0])
-    return (
-        (minutes + times.handling_min) * rate
-        + share * edge
-        + minutes * kw / 60.0 * prices.energy_per_kwh
-        + prices.blank
-    )
 
 
 @cache

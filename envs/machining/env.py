@@ -14,7 +14,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from envs.machining import best
-from envs.machining.machine import FLOOD, Part, Setting, Signals, State, cut, fresh
+from envs.machining.machine import Part, Setting, Signals, State, cut, fresh, reference_cost
 from envs.machining.noise import F64
 from envs.machining.process import Process, process
 from envs.machining.variation import split
@@ -84,7 +84,7 @@ class Batch:
         self.process: Process = process(name)
         self.split = split(split_name)
         self.n = n
-        self.reference = best.reference_cost(self.process)
+        self.reference = reference_cost(self.process)
         scale = {
             "tolerance_um": self.process.part.tolerance_um,
             "gap_min": self.process.times.gap_min,
@@ -103,7 +103,7 @@ class Batch:
         self._last = np.zeros((3, self.n))
         self._said = Signals(zero, zero, zero, 20.0 + self.state.ambient_k, 20.0 + self.state.ambient_k, warm)
         self._changed = self._jammed = zero
-        self.cost, self.n_good, self.n_escaped = zero, zero, zero
+        self.cost, self.spent, self.n_good, self.n_escaped = zero, zero, zero, zero
         self.energy_kwh, self.minutes = zero, zero
 
     def setting(self, action: F64) -> Setting:
@@ -123,7 +123,7 @@ class Batch:
         self._remember(setting, part, said)
         self._last, self._said = action[:3], said
         self._changed, self._jammed = part.changed.astype(float), part.jammed.astype(float)
-        self.cost = self.cost + part.cost
+        self.cost, self.spent = self.cost + part.cost, self.spent + part.spent
         self.n_good = self.n_good + part.good
         self.n_escaped = self.n_escaped + (~part.good & ~part.caught)
         self.energy_kwh, self.minutes = self.energy_kwh + part.energy_kwh, self.minutes + part.time_min
@@ -175,7 +175,7 @@ class Batch:
         done = np.maximum(self.state.part.astype(float), 1.0)
         return {
             "share_good": self.n_good / done,
-            "cost_per_good_part": self.cost / np.maximum(self.n_good, 1.0),
+            "cost_per_good_part": self.spent / np.maximum(self.n_good, 1.0),
             "escaped": self.n_escaped,
             "kwh_per_good_part": self.energy_kwh / np.maximum(self.n_good, 1.0),
             "good_parts_per_h": 60.0 * self.n_good / np.maximum(self.minutes, 1e-9),
@@ -396,6 +396,3 @@ def _known(options: Mapping[str, Any]) -> None:
     for name in options:
         if name not in allowed:
             raise ValueError(f"option {name!r}: allowed are {', '.join(allowed)}")
-
-
-__all__ = ["ACTIONS", "FLOOD", "ProcessEnv", "ProcessVectorEnv", "make", "make_vec"]

@@ -168,14 +168,21 @@ class Part:
     cost_energy: F64
     cost_blank: F64
     cost_escape: F64
+    cost_remake: F64
 
     @property
-    def cost(self) -> F64:
-        """All causes together."""
+    def spent(self) -> F64:
+        """Money spent on it, all causes but the one to come."""
         total: F64 = (
             self.cost_machine + self.cost_labour + self.cost_tool + self.cost_energy + self.cost_blank
             + self.cost_escape
         )  # fmt: skip
+        return total
+
+    @property
+    def cost(self) -> F64:
+        """What it is charged with: a bad part that was caught has to be made again."""
+        total: F64 = self.spent + self.cost_remake
         return total
 
 
@@ -388,6 +395,23 @@ def nominal_load(process: Process) -> Load:
     )
 
 
+@cache
+def reference_cost(process: Process) -> float:
+    """Cost of a good part at the handbook's data without any mishap, by the file's prices."""
+    prices, times, load = process.prices, process.times, nominal_load(process)
+    minutes, share = float(load.cutting_min[0]), float(load.cutting_min[0] / load.life_min[0])
+    rate = (prices.machine_per_h + prices.attended_share * prices.labour_per_h) / 60.0
+    edge = prices.edge + times.change_min * (rate + prices.labour_per_h / 60.0)
+    spec = process.machine_spec
+    kw = spec.power_kw.processing + spec.auxiliaries_kw.coolant + float(load.power_kw[0])
+    return (
+        (minutes + times.handling_min) * rate
+        + share * edge
+        + minutes * kw / 60.0 * prices.energy_per_kwh
+        + prices.blank
+    )
+
+
 def _chance_um(process: Process, state: State, key: U64, step: U64, load: Load) -> F64:
     spread = process.spread
     loose = np.where(state.chuck_lost, 3.0, 1.0)
@@ -433,6 +457,7 @@ def _costs(
         "cost_energy": energy * prices.energy_per_kwh,
         "cost_blank": np.full_like(time, prices.blank),
         "cost_escape": np.where(bad & ~caught, prices.escape, 0.0),
+        "cost_remake": np.where(caught, reference_cost(process), 0.0),
     }
 
 

@@ -10,9 +10,10 @@ from gymnasium.utils.env_checker import check_env
 
 import envs
 from agents import catalog
-from envs.machining import best, variation
+from envs.machining import variation
 from envs.machining._record import record
 from envs.machining.env import ACTIONS, OBSERVATIONS, SIGNALS, ProcessVectorEnv
+from envs.machining.machine import reference_cost
 from envs.machining.process import Part, names, process
 
 SPLITS = variation.names()
@@ -143,7 +144,7 @@ def test_what_holds_for_every_part(env_id):
         )
         assert not (info["good"] & ~fits).any()
         assert (info["cost_escape"] > 0).sum() <= (~info["good"]).sum()
-        least_kw = figures.power.standby_kw
+        least_kw = figures.machine_spec.power_kw.standby
         assert (info["energy_kwh"] >= info["time_min"] * least_kw / 60 - 1e-12).all()
         minutes = minutes + info["time_min"]
     np.testing.assert_allclose(env.batch.minutes, minutes)
@@ -182,7 +183,7 @@ def test_who_is_better(name):
 @pytest.mark.parametrize("name", names())
 def test_a_reference_part_costs_what_the_handbook_says(name):
     figures = process(name)
-    assert figures.prices.blank < best.reference_cost(figures) < figures.prices.blank + 30
+    assert figures.prices.blank < reference_cost(figures) < figures.prices.blank + 30
 
 
 @pytest.mark.parametrize("split", SPLITS)
