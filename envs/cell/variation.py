@@ -113,3 +113,13 @@ def split(name: str) -> Split:
         {k: tuple(v) for k, v in data["choices"].items()},
         hashlib.sha256(text.encode()).hexdigest(),
     )
+
+
+def filled() -> tuple[str, ...]:
+    """Names of the splits that are filled in."""
+    found = []
+    for name in LEVELS:
+        text = (files("configs") / "splits" / f"{name}.yaml").read_text(encoding="utf-8")
+        if read_yaml(text, f"configs/splits/{name}.yaml")["filled"]:
+            found.append(name)
+    return tuple(found)
