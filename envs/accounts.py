@@ -129,8 +129,8 @@ def time_elements(
 ) -> TimeElements:
     """Split the clock of a unit into the time elements of ISO 22400-2.
 
-    The rules are in `_Unit._elements`. A ledger without shifts is all planned operation time, and one without jobs
-    has an order all the time: single tasks are recorded so. A window holds its start and not its end.
+    The rules are in `_Unit._elements`. A ledger without shifts is all planned operation time, and one without
+    jobs has an order all the time: single tasks are recorded so. A window holds its start and not its end.
 
     Args:
         ledger: The ledger.
