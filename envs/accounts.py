@@ -119,6 +119,19 @@ class PartCounts(Additive):
         return self.good + self.scrap + self.in_rework
 
 
+def number(event: Event, key: str, default: float | None = None) -> float:
+    """Return a value that an event carries.
+
+    Raises:
+        ValueError: where it is missing without a default, or no finite number.
+    """
+    value = event.data.get(key, default)
+    if isinstance(value, bool | str) or value is None or not math.isfinite(value):
+        where = f"{event.kind} of {event.subject} at {event.time_s:g} s"
+        raise ValueError(f"{key} is {value!r} in {where}: allowed is a finite number")
+    return float(value)
+
+
 def clock(ledger: Ledger) -> tuple[float, float]:
     """Return the time of the first and last event; (0, 0) where there is none."""
     return (ledger[0].time_s, ledger[-1].time_s) if len(ledger) else (0.0, 0.0)
@@ -275,7 +288,7 @@ def energy_amounts_j(ledger: Ledger) -> dict[str, list[float]]:
     amounts: defaultdict[str, list[float]] = defaultdict(list)
     for event in ledger:
         if event.kind == "energy":
-            amounts[event.subject].append(event.data["energy_j"])
+            amounts[event.subject].append(number(event, "energy_j"))
     return amounts
 
 
@@ -287,7 +300,7 @@ def energy_integrals_j(ledger: Ledger, end_s: float) -> dict[str, list[float]]:
         if event.kind == "power" and event.time_s <= end_s:
             since, power = drawn.get(event.subject, (event.time_s, 0.0))
             steps[event.subject].append(power * (event.time_s - since))
-            drawn[event.subject] = event.time_s, event.data["power_w"]
+            drawn[event.subject] = event.time_s, number(event, "power_w")
     for name, (since, power) in drawn.items():
         steps[name].append(power * (end_s - since))
     return steps
@@ -299,5 +312,5 @@ def hours(ledger: Ledger, kind: str) -> dict[str, float]:
         raise ValueError(f"kind is {kind!r}: allowed are 'attended', 'paid'")
     spent: defaultdict[str, list[float]] = defaultdict(list)
     for event in ledger.select(kind):
-        spent[event.subject].append(event.data["duration_s"])
+        spent[event.subject].append(number(event, "duration_s"))
     return {person: math.fsum(v) / 3600.0 for person, v in spent.items()}

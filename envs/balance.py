@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from envs.accounts import OUTCOMES, clock, energy_amounts_j, energy_integrals_j, hours, time_elements
+from envs.accounts import OUTCOMES, clock, energy_amounts_j, energy_integrals_j, hours, number, time_elements
 from envs.ledger import EXECUTION, Ledger
 
 _RELATIVE = 1e-9  # what sums of floats may differ by
@@ -73,8 +73,8 @@ def _pairs(ledger: Ledger) -> Iterator[str]:
 
 def _energies(ledger: Ledger) -> Iterator[str]:
     for event in ledger:
-        amount = event.data.get({"energy": "energy_j", "power": "power_w"}.get(event.kind, ""), 0.0)
-        if not 0.0 <= amount < math.inf:
+        key = {"energy": "energy_j", "power": "power_w"}.get(event.kind)
+        if key and (amount := number(event, key)) < 0.0:
             yield f"{event.subject} has {event.kind} {amount} at {event.time_s:g} s"
     amounts = energy_amounts_j(ledger)
     read = {e.subject: e.time_s for e in ledger if e.kind == "energy"}
