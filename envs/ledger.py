@@ -1,7 +1,8 @@
 """The ledger: an append-only list of timed events, from which every figure is computed.
 
-Kinds of events are the field's own words: MTConnect execution states for machines, ISA-95 for jobs,
-plain shop-floor terms for parts and people.
+Kinds of events are the field's own words: MTConnect execution and functional mode for machines, ISA-95 for
+jobs, plain shop-floor terms for parts and people. `envs.accounts` reads times, parts and energy out of it,
+and says which values each kind carries.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ EXECUTION = frozenset({
     "READY", "ACTIVE", "INTERRUPTED", "FEED_HOLD", "STOPPED", "OPTIONAL_STOP", "PROGRAM_STOPPED",
     "PROGRAM_COMPLETED", "WAIT",
 })
+# MTConnect Part 2, FunctionalMode: what a machine's time is for.
+MODE = frozenset({"PRODUCTION", "SETUP", "TEARDOWN", "MAINTENANCE", "PROCESS_DEVELOPMENT"})
 # What happens to a part, from arrival to shipping; parts balance over these.
 PART = frozenset({
     "part_arrived", "part_grasped", "part_released", "part_dropped", "part_loaded", "part_seated",
@@ -33,15 +36,20 @@ MACHINE = frozenset({
     "chuck_unclamped", "air_blow", "cycle_start", "cycle_end", "request", "interlock", "alarm",
     "alarm_cleared", "breakdown", "repair", "tool_change", "changeover",
 })
-# Amounts; their unit is in the name of the value, such as `energy_j`.
-AMOUNT = frozenset({"energy", "material", "measurement"})
-# Work and people: jobs (ISA-95), operators' help and presence, mishaps, episodes.
+# Amounts; their unit is in the name of the value, such as `energy_j`. A `measurement` is what a gauge says, a
+# `characteristic` what is true.
+AMOUNT = frozenset({
+    "energy", "power", "material", "measurement", "characteristic", "tool_wear", "expense",
+})
+# Work and people: shifts, jobs (ISA-95), operators' help and presence, decisions, mishaps, episodes.
 WORK = frozenset({
-    "job_start", "job_end", "order_released", "order_due", "intervention", "attended", "collision",
-    "slip", "retry", "instruction", "episode_start", "episode_end", "success", "failure",
+    "shift_start", "shift_end", "job_start", "job_end", "order_released", "order_due",
+    "intervention", "attended", "paid", "decision", "collision", "slip", "retry", "instruction",
+    "episode_start", "episode_end", "success", "failure",
 })
 # fmt: on
-KINDS = EXECUTION | PART | MACHINE | AMOUNT | WORK
+_INF = math.inf
+KINDS = EXECUTION | MODE | PART | MACHINE | AMOUNT | WORK
 
 
 class Event(NamedTuple):
@@ -82,11 +90,11 @@ class Ledger:
             data: Values that belong to it, units in their names.
 
         Raises:
-            ValueError: If time goes backwards or is not a number, or the kind is unknown.
+            ValueError: If time goes backwards or is not finite, or the kind is unknown.
         """
         if kind not in KINDS:
             raise ValueError(f"event kind {kind!r} is unknown: allowed are {sorted(KINDS)}")
-        if not time_s >= self._last_s:  # written so that NaN fails too
+        if not self._last_s <= time_s < _INF:  # written so that NaN fails too
             raise ValueError(f"time_s is {time_s}: the last event was at {self._last_s}")
         self._last_s = time_s
         self._events.append(Event(time_s, kind, subject, data))
@@ -146,7 +154,7 @@ class Ledger:
         ledger = cls()
         for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
             try:
-                event = Event(**json.loads(line))
+                event = Event(**json.loads(line, parse_constant=_refuse))
                 ledger.append(event.time_s, event.kind, event.subject, **event.data)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{path}:{number}: not a ledger event: {error}") from None
@@ -158,3 +166,8 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"{value!r} cannot be saved as JSON")
+
+
+def _refuse(constant: str) -> None:
+    """Refuses the words for NaN and infinity, which are not JSON and never saved."""
+    raise ValueError(f"{constant} is not a number that JSON has")
