@@ -16,6 +16,7 @@ from configs.strict_yaml import read_yaml
 from envs.machining._record import record, unknown
 from envs.machining.library import machine, material
 from envs.machining.spec import Kienzle, Machine
+from envs.prices import load_region
 
 KINDS = ("turning", "milling")
 
@@ -110,15 +111,31 @@ class Times(_Positive):
 
 @dataclass(frozen=True)
 class Prices(_Positive):
-    """One currency: rates per hour and kWh, and of an edge, a blank, a bad part that nobody found."""
+    """In euros: a machine's hour, an edge, a blank, a bad part that nobody found.
 
+    Labour and electricity are the region's; `attended_share` of a person is near while the machine runs.
+    """
+
+    region: str
     machine_per_h: float
-    labour_per_h: float
     attended_share: float
-    energy_per_kwh: float
     edge: float
     blank: float
     escape: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.labour_per_h  # says so where there is no such region
+
+    @cached_property
+    def labour_per_h(self) -> float:
+        """What an hour of work costs."""
+        return load_region(self.region).labour_eur_per_h
+
+    @cached_property
+    def energy_per_kwh(self) -> float:
+        """What electricity costs."""
+        return load_region(self.region).electricity_eur_per_kwh
 
 
 @dataclass(frozen=True)
