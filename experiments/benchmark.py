@@ -13,6 +13,7 @@ from typing import Any
 import tyro
 
 from experiments.config import UserError, parse, run_verb
+from experiments.errors import unknown
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,11 @@ def benchmark(config: Config) -> list[dict[str, Any]]:
     from experiments.run import usable_cores
 
     EnvRequest(config.task).check()
-    splits = config.splits or splits_of(config.task)
+    known = splits_of(config.task)
+    for split in config.splits:
+        if split not in known:
+            raise unknown("split", split, known)
+    splits = config.splits or known
     n = min(config.episodes, 8) if config.quick else config.episodes
     jobs = {}  # all are made before any is run, so that a mistake in the last name costs nothing
     for split in splits:

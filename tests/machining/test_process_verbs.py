@@ -1,0 +1,134 @@
+"""The verbs on lots of parts: learning in a batch, evaluating, benchmarking."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import envs
+from agents import catalog
+from agents.policy import Needs
+from envs.machining.env import ACTIONS
+from experiments import benchmark, evaluation
+from experiments.rollout import EnvRequest
+
+PROCESS_AGENTS = ("handbook", "tuned_rules", "machinist", "oracle")
+
+
+def task(env_id):
+    return env_id.removeprefix("Monozukuri/").removesuffix("-v0")
+
+
+def verb(*words):
+    command = [sys.executable, "-m", f"experiments.{words[0]}", *words[1:]]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize("env_id", envs.PROCESS_IDS)
+def test_a_batch_learns_from_the_same_bits_as_worker_processes(env_id):
+    pytest.importorskip("stable_baselines3")
+    from experiments.batched_env import BatchedVecEnv
+    from experiments.vec_env import WorkerVecEnv
+
+    request = EnvRequest(env_id, {"split": "seen", "observation": "flat"})
+    n, steps = 3, 70  # past the end of a lot
+    batch, workers = BatchedVecEnv(request, n, 4), WorkerVecEnv(request, n, 1, 4)
+    try:
+        assert batch.reset().tobytes() == workers.reset().tobytes()
+        rng = np.random.default_rng(0)
+        for _ in range(steps):
+            action = rng.uniform(-1, 1, (n, len(ACTIONS))).astype(np.float32)
+            ours, theirs = batch.step(action), workers.step(action)
+            for a, b in zip(ours[:3], theirs[:3], strict=True):
+                assert a.tobytes() == b.tobytes()
+            for a, b in zip(ours[3], theirs[3], strict=True):
+                assert a["is_success"] == b["is_success"]
+                if "episode" in a:
+                    assert a["terminal_observation"].tobytes() == b["terminal_observation"].tobytes()
+                    assert a["episode"]["r"] == pytest.approx(b["episode"]["r"])
+    finally:
+        batch.close()
+        workers.close()
+
+
+@pytest.mark.parametrize("agent", PROCESS_AGENTS)
+@pytest.mark.parametrize("env_id", envs.PROCESS_IDS)
+def test_every_agent_runs_a_lot(env_id, agent):
+    policy, request = evaluation.prepared(
+        agent, {"task": task(env_id), "split": "seen", "robot": "lrmate200id", "control": "ee_yaw"}
+    )
+    assert "robot" not in request.options
+    from experiments.rollout import Rollouts, prepare, run_episode
+
+    env = request.make()
+    prepare(policy, env)
+    episode = run_episode(env, Rollouts(policy), 2_000_000)
+    assert episode.n_steps == env.unwrapped.batch.process.n_parts
+    assert episode.final["share_good"] > 0.2
+
+
+def test_rules_run_one_machine_and_many_alike():
+    rng = np.random.default_rng(0)
+    from envs.machining.env import SIGNALS
+
+    many = {name: rng.uniform(-3, 30, (5, 1)).astype(np.float32) for name in SIGNALS}
+    for name in ("handbook", "tuned_rules", "machinist"):
+        rules = catalog.create(name)
+        assert rules.needs.observation == "signals"
+        together = rules.act(many)
+        assert together.shape == (5, len(ACTIONS))
+        for k in range(5):
+            assert (rules.act({key: value[k] for key, value in many.items()}) == together[k]).all()
+
+
+def test_only_the_upper_bound_sees_what_is_hidden():
+    from agents.policy import Privileged
+
+    privileged = {a for a in PROCESS_AGENTS if isinstance(catalog.create(a), Privileged)}
+    assert privileged == {"oracle"}
+
+
+def test_a_machine_tool_has_no_arm_to_choose():
+    for options, needs in (({"robot": "gp8"}, Needs()), ({}, Needs(control="joint"))):
+        with pytest.raises(evaluation.UserError, match="without an arm"):
+            evaluation.request_for("TurnShafts", needs, **options)
+
+
+def test_benchmark_compares_on_the_same_lots(tmp_path):
+    out = tmp_path / "b"
+    run = verb("benchmark", "handbook", "machinist", "--task", "TurnShafts", "--splits", "seen", "nominal",
+               "--episodes", "8", "--workers", "1", "--out", str(out))  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    rows = json.loads((out / "benchmark.json").read_text())["rows"]
+    assert [(r["who"], r["split"]) for r in rows] == [
+        (w, s) for s in ("seen", "nominal") for w in ("handbook", "machinist")
+    ]
+    for first, second in (rows[:2], rows[2:]):
+        assert first["split_hash"] == second["split_hash"]
+        differences = np.subtract(second["values"], first["values"])
+        assert second["against_first"]["difference"] == pytest.approx(differences.mean())
+        low, high = second["against_first"]["ci95"]
+        assert low <= differences.mean() <= high
+        assert "against_first" not in first
+    assert run.stdout.count("machinist") == 2
+
+
+def test_benchmark_says_in_one_line_what_is_wrong(tmp_path):
+    for words, message in (
+        ([], "nobody to benchmark"), (["hanbook"], "did you mean 'handbook'"),
+        (["handbook", "handbook"], "more than once"), (["handbook", "--task", "Turn"], "unknown task"),
+        (["handbook", "--splits", "sen"], "split 'sen'"),
+    ):  # fmt: skip
+        run = verb("benchmark", *words, "--out", str(tmp_path / "x"))
+        assert run.returncode == 2, words
+        assert message in run.stderr
+        assert run.stderr.count("\n") == 1, run.stderr
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("name", envs.TASKS[:2] + tuple(task(i) for i in envs.PROCESS_IDS))
+def test_splits_of_a_task_are_those_that_can_be_made(name):
+    for split in benchmark.splits_of(name):
+        EnvRequest(name, {"split": split}).make().close()
