@@ -156,7 +156,7 @@ class MachinistHyper:
         um_per_k: How much the part grows too small per K of the spindle.
         um_per_ambient_k: And of the shop.
         um_per_edge_min: And too large per minute that the edge cuts.
-        trust: Distance from nominal, of the tolerance, up to which the part is not gauged again soon.
+        trust_um: Drift since the last reading, as reckoned, beyond which a part is gauged again.
         patience: Most parts between gaugings.
     """
 
@@ -168,7 +168,7 @@ class MachinistHyper:
     um_per_k: float = 2.0
     um_per_ambient_k: float = 3.0
     um_per_edge_min: float = 2.0
-    trust: float = 0.3
+    trust_um: float = 9.0
     patience: float = 5.0
 
 
@@ -191,7 +191,7 @@ class Machinist(Rules):
             - h.um_per_edge_min * s["reading_edge_min"]
         )  # fmt: skip
         wanted = np.where(s["has_reading"] > 0, drift - s["reading_um"] - s["corrected_um"], 0.0)
-        unsure = (np.abs(drift) > h.trust * 30.0) | (s["parts_since_reading"] >= h.patience - 1)
+        unsure = (np.abs(drift) > h.trust_um) | (s["parts_since_reading"] >= h.patience - 1)
         look = unsure | change | (s["changed"] > 0) | (s["has_reading"] == 0) | (s["gap_min"] > 5.0)
         return {
             SPEED: h.speed, FEED: h.feed,
