@@ -42,7 +42,7 @@ _SUMS = (
     ("aupt", "apt", "aust"),
     ("aoet", "aubt", "att", "aqt"),
 )
-_RELATIVE = 1e-9
+_RELATIVE = 1e-6  # what times given twice may differ by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +157,10 @@ def _kpi(
     processing = ratio(get("aupt"), pbt)
     maintained = t["cmt"] + t["pmt"] if "cmt" in t and "pmt" in t else None
     throughput = ratio(pq, get("aoet"))
+    available = ratio(apt, pbt)
     return Kpi(
-        availability=ratio(apt, pbt),
+        # Times that are given twice may differ in rounding: no more than that is cut off here.
+        availability=None if available is None else min(1.0, available),
         effectiveness=ratio(all_s, apt),
         quality_ratio=ratio(n["gq"], pq),
         oee=ratio(good_s, pbt),
@@ -218,7 +220,7 @@ def _solve(t: dict[str, float]) -> dict[str, float]:
             slack = _RELATIVE * max(known, t[whole])
             if known > t[whole] + slack or (all_given and known < t[whole] - slack):
                 raise ValueError(_contradiction(whole, t[whole], parts, known, t))
-    if t.get("calendar", math.inf) < t.get("pot", 0.0):
+    if t.get("calendar", math.inf) < t.get("pot", 0.0) * (1.0 - _RELATIVE):
         raise ValueError(_contradiction("calendar", t["calendar"], ["pot"], t["pot"], t))
     return t
 

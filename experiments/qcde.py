@@ -1,8 +1,8 @@
 """Quality, cost, delivery and environment: pure functions from ledgers to figures.
 
 `totals` sums up one ledger; totals of shifts are added (`+`, `add_up`); figures are ratios of totals, never
-means of ratios. What is not defined, such as the cost of a good part where there is none, is None. What the events
-in a ledger must carry is listed in `envs.accounts`.
+means of ratios. What is not defined, such as the cost of a good part where there is none, is None.
+`envs.accounts` lists what the events in a ledger must carry.
 """
 
 from __future__ import annotations
