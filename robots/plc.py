@@ -10,7 +10,8 @@ class Plc:
     """The machine's loading program.
 
     - part present and arm still for `STILL_S`: close the jaws gently;
-    - gripper open and jaws at rest, so that the part is centred: clamp hard;
+    - gripper open and jaws at rest, so that the part is centred: clamp hard; a level spindle clamps hard while
+      the gripper still holds, as a part let go of would droop between gentle jaws;
     - not clamped and seated within `SEAT_S`: alarm, open, wait until the part has been lifted out, blow;
     - clamped, seated and arm clear: close the door; door closed: start the cycle, once for each part;
     - cycle over: open the door; gripper closed on the machined part and arm still: unclamp.
@@ -61,7 +62,7 @@ class Plc:
             if self._still_s >= self.STILL_S and not waits and m.arm_inside and not self.commanded:
                 m.set_clamp(Clamp.SOFT)
         elif m.clamp == Clamp.SOFT:
-            if gripper_open and m.fixture.still:
+            if (gripper_open or m.spec.level) and m.fixture.still:
                 self._unseated_s = 0.0
                 m.set_clamp(Clamp.HARD)
         else:

@@ -12,7 +12,8 @@ from envs.cell import plate
 from envs.cell.draw import Candidate, Draw
 from envs.cell.layout import CAMERAS, TABLE_Y_M, Layout, scenery
 from envs.cell.parts import COLOURS, PartType
-from envs.cell.seating import sensed_gap_m
+from envs.cell.plan import wrap
+from envs.cell.seating import sensed_gap_m, upright
 from envs.cell.stations import STATIONS
 from envs.ledger import Ledger
 from robots.arm import Arm, HandState
@@ -32,6 +33,8 @@ STILL_RAD_S = 0.05
 # What arm and hand must not touch.
 FIXTURES = frozenset(("tray", "table", "floor", "machine", "chuck", "vise", "door", *STATIONS, *plate.BODIES))
 CLEAR_OF_GAUGE_M = 0.035
+# Where a tool is tilted, before the front of a machine with a level spindle.
+BEFORE_DOOR_M = 0.11
 # How far the table reaches along y where stations stand on it.
 WIDE_TABLE_Y_M = 0.42
 
@@ -47,11 +50,13 @@ class PartState(NamedTuple):
     bottom_m: Vec3
 
     @classmethod
-    def of(cls, kind: PartType, at: Vec3, q: Quat) -> PartState:
-        """From the pose of the body."""
+    def of(cls, kind: PartType, at: Vec3, q: Quat, *, level: bool = False) -> PartState:
+        """From the pose of the body; `level`: its yaw is that before it was tilted, as it may lie level."""
         x, y, z, w = q
         up = (2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y))
         yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+        if level:
+            yaw = wrap(2 * math.atan2(z, w), 2 * math.pi)
         h = kind.height_m / 2
         g = kind.grip_height_m - h
         return cls(
@@ -92,6 +97,7 @@ class Snapshot:
     measured_mm: float
     power_w: float
     energy_j: float
+    command_tilt_rad: float = 0.0
 
 
 @dataclass
@@ -116,6 +122,10 @@ class Cell:
         self.ledger = Ledger()
         self.time_s, self.energy_j = 0.0, 0.0
         self.layout = replace(self.layout, base_m=self.arm_spec.mount_m)
+        self._level = self.machine_spec is not None and self.machine_spec.level
+        if self.machine_spec is not None and self._level:
+            door_x_m = self.machine_spec.front_x_m - BEFORE_DOOR_M
+            self.layout = replace(self.layout, door_x_m=door_x_m, travel_z_m=self.machine_spec.chuck_m[2])
 
     # -- building ---------------------------------------------------------------------------------
     def build(self, draw: Draw) -> None:
@@ -146,7 +156,8 @@ class Cell:
         self._was_held = False
         self._refused, self.peak_force_n, self.measured_mm = 0, 0.0, 0.0
         self._poses = [world.pose(body) for body in self.bodies]
-        self._parts = [PartState.of(kind, *at) for kind, at in zip(self.kinds, self._poses, strict=True)]
+        pairs = zip(self.kinds, self._poses, strict=True)
+        self._parts = [PartState.of(kind, *at, level=self._level) for kind, at in pairs]
 
     def _build_arm(self, draw: Draw) -> None:
         grip = replace(
@@ -239,7 +250,7 @@ class Cell:
             self.plc.ask(what)
         self._asked = what
 
-    def snapshot(self, command_m: Vec3, command_yaw_rad: float) -> Snapshot:
+    def snapshot(self, command_m: Vec3, command_yaw_rad: float, tilt_rad: float = 0.0) -> Snapshot:
         """Reads everything, lets the machine sense and its PLC scan."""
         arm = self.arm
         hand = arm.read()
@@ -272,6 +283,7 @@ class Cell:
             self._measure(hand, parts[0]) if self.gauge is not None else 0.0,
             power,
             self.energy_j,
+            tilt_rad,
         )
 
     def _measure(self, hand: HandState, part: PartState) -> float:
@@ -299,7 +311,7 @@ class Cell:
             at = pose(body)
             if at != self._poses[k]:
                 self._poses[k] = at
-                self._parts[k] = PartState.of(self.kinds[k], *at)
+                self._parts[k] = PartState.of(self.kinds[k], *at, level=self._level)
         return self._parts.copy()
 
     def _holds(self, hand: HandState, part: PartState) -> bool:
@@ -310,11 +322,12 @@ class Cell:
         machine = self.machine
         assert machine is not None
         spec, (cx, cy, _) = machine.spec, machine.spec.chuck_m
-        seats = [
-            (sensed_gap_m(spec, p, c.across_m), math.hypot(p.bottom_m[0] - cx, p.bottom_m[1] - cy))
-            for p, c in zip(parts, self.draw.candidates, strict=True)
-            if abs(p.bottom_m[0] - cx) < 0.02
-        ]
+        seats = []
+        for part, c in zip(parts, self.draw.candidates, strict=True):
+            p = upright(spec, part)
+            if abs(p.bottom_m[0] - cx) < 0.02:
+                off_m = math.hypot(p.bottom_m[0] - cx, p.bottom_m[1] - cy)
+                seats.append((sensed_gap_m(spec, p, c.across_m), off_m))
         machine.sense(seats, self.reaches_in(hand), self.period_s)
         still = max(map(abs, hand.dq_rad_s)) < STILL_RAD_S
         self.plc.scan(still, not self.arm.closed and hand.opening_m > 0.072, gripped, self.period_s)
