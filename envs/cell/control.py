@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from envs.cell.plan import Stride
-from envs.cell.turning import Flat, tilt_of, tool_down, turned, yaw_of
+from envs.cell.turning import Flat, tool_down, turned, turns_of
 from robots.arm import Arm
 from robots.kinematics import Unreachable
 from robots.spec import Vec3
@@ -32,7 +32,7 @@ class HandControl:
         self.kind, self.stride = kind, stride
         self.position_m: Vec3 = (0.0, 0.0, 0.0)
         self.rotation: Flat = tool_down(0.0)
-        self.yaw_rad = self.tilt_rad = 0.0
+        self.yaw_rad = self.tilt_rad = self.pan_rad = 0.0
         self.blocked = 0
 
     def begin(self, arm: Arm) -> None:
@@ -48,7 +48,7 @@ class HandControl:
     def _read_turn(self) -> None:
         r = self.rotation
         if self.kind == "ee":
-            self.yaw_rad, self.tilt_rad = yaw_of(r), tilt_of(r)
+            self.yaw_rad, self.tilt_rad, self.pan_rad = turns_of(r)
         else:
             self.yaw_rad = math.atan2(r[3], r[0])
 

@@ -137,7 +137,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._steps = self._held_steps = 0
         self._over = False
         control = self._control
-        self._now = self.cell.snapshot(control.position_m, control.yaw_rad, control.tilt_rad)
+        self._now = self.cell.snapshot(control.position_m, control.yaw_rad)
+        self._now.command_tilt_rad, self._now.command_pan_rad = control.tilt_rad, control.pan_rad
         self._observer.begin(self._now)
         self._faults.begin(self.cell.draw)
         observation, _, _, info = self._outcome(self._now)
@@ -175,11 +176,11 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
             cell.ask(request_of(values.pop()))
         close = values[-1] < 0.0
         whole = cell.advance(control.target(values), close)
-        now = cell.snapshot(control.position_m, control.yaw_rad, control.tilt_rad)
+        now = cell.snapshot(control.position_m, control.yaw_rad)
         if cell.arm.guard(now.hand) or not whole or control.kind == "joint":
             control.sync()
             now.command_m, now.command_yaw_rad = control.position_m, control.yaw_rad
-            now.command_tilt_rad = control.tilt_rad
+        now.command_tilt_rad, now.command_pan_rad = control.tilt_rad, control.pan_rad
         self._now = now
         self._steps += 1
         observation, reward, success, info = self._outcome(now)

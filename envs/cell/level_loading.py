@@ -14,7 +14,6 @@ from envs.cell.handling import fetch, lift
 from envs.cell.plan import KeyPose
 from envs.cell.scene import Cell, Snapshot
 from envs.cell.seating import upright
-from envs.cell.turning import tilt_of
 from robots.spec import Vec3
 from robots.workholding import Clamp
 
@@ -25,14 +24,14 @@ TILT_RAD_S = 1.5
 SEAT_M_S, LEAVE_M_S = 0.12, 0.25
 # Nearer than this to level, the part is lined up.
 LAST_RAD = 0.1
-# The hand goes in with the part's middle this close to the axis, and turned so far; on the way in it takes off
-# this share of what is left at every step.
-ON_AXIS_M, TURNED_RAD, TRIM = 0.0008, 0.006, 0.3
-STILL_M, STILL_RAD = 0.0008, 0.004
-# A part this close to the stop is between the jaws; this close to its seat it may be clamped.
-JAWS_M, BETWEEN_M, SEATED_M = 0.020, 0.003, 0.0015
-# The hand goes so much farther than where the part bears, and stays once the gap is closed to this.
-PRESS_M, TOUCH_M = 0.0002, 0.00002
+# The hand goes in with the part's middle this close to the axis, this straight, and turned so far; on the way in
+# it takes off this share of what is left at every step.
+ON_AXIS_M, ASKEW_RAD, TURNED_RAD, TRIM = 0.0002, 0.001, 0.006, 0.3
+STILL_M, STILL_RAD_S = 0.0008, 0.02
+# A part this close to the stop is between the jaws, so far off at most; this close to its seat it may be clamped.
+JAWS_M, IN_JAWS_M, BETWEEN_M, SEATED_M = 0.020, 0.0016, 0.003, 0.0015
+# The hand goes so much farther than where the part bears, slowly at last, and stays once the gap is this small.
+PRESS_M, TOUCH_M, SLOW_M, TOUCH_M_S = 0.0001, 0.00003, 0.004, 0.02
 BACK_M = 0.040
 # So far inside the way point before the door a hand is in the machine.
 INSIDE_M = 0.02
@@ -71,6 +70,7 @@ def _carry(cell: Cell, now: Snapshot, home: Vec3) -> list[KeyPose]:
         to_yaw += plan.wrap(-part.yaw_rad, 2 * math.pi / part.kind.symmetry)
     inside = at[0] > door_x + INSIDE_M
     pull = KeyPose("pull", (door_x, at[1], at[2]), yaw, True, SEAT_M_S, tilt_rad=tilt)
+    pull = replace(pull, pan_rad=now.command_pan_rad)
     if tilt < LEVEL_RAD - LAST_RAD and inside:
         return [pull]
     if tilt < LEVEL_RAD - LAST_RAD:
@@ -85,30 +85,42 @@ def _carry(cell: Cell, now: Snapshot, home: Vec3) -> list[KeyPose]:
 
 def _line_up(cell: Cell, now: Snapshot, home: Vec3, to_yaw: float, pull: KeyPose) -> list[KeyPose]:
     """With the part about level: its axis, as it lies in the fingers, on the spindle's, then in."""
-    part, at, tilt, hand = now.parts[0], now.command_m, now.command_tilt_rad, now.hand
-    droop = LEVEL_RAD - math.atan2(-part.up[0], part.up[2])
+    part, at, hand = now.parts[0], now.command_m, now.hand
+    tilt, pan = now.command_tilt_rad, now.command_pan_rad
+    up_x, up_y, up_z = part.up
+    droop, veer = LEVEL_RAD - math.atan2(-up_x, up_z), math.atan2(up_y, -up_x)
     off_y, off_z = home[1] - part.bottom_m[1], home[2] - part.bottom_m[2]
-    hold_m = part.bottom_m[0] - hand.position_m[0]
-    here = _before_door(cell, (at[1], at[2]), now.command_yaw_rad, tilt)
-    if part.bottom_m[0] > home[0] - JAWS_M and max(abs(off_y), abs(off_z)) < 2 * ON_AXIS_M:
+    off_m, askew = max(abs(off_y), abs(off_z)), max(abs(droop), abs(veer))
+    hold_m, gap_m = part.bottom_m[0] - hand.position_m[0], home[0] - part.bottom_m[0]
+    here = replace(_before_door(cell, (at[1], at[2]), now.command_yaw_rad, tilt), pan_rad=pan)
+    if gap_m < JAWS_M and (off_m < IN_JAWS_M or cell.plc.wants_removal):
         # Between the jaws: they centre it, the hand keeps to its line, and stays once the part bears.
         seat, *rest = _seat_and_leave(cell, home, hold_m, here)
-        if home[0] - part.bottom_m[0] < TOUCH_M:
+        if gap_m < TOUCH_M:
             seat = replace(seat, position_m=at)
+        elif gap_m < SLOW_M:
+            seat = replace(seat, speed_m_s=TOUCH_M_S)
         return [pull, *rest] if cell.plc.wants_removal else [seat, *rest]
-    settled = math.dist(hand.position_m, at) < STILL_M and abs(tilt_of(hand.rotation) - tilt) < STILL_RAD
-    level = _before_door(cell, (at[1] + off_y, at[2] + off_z), to_yaw, tilt + droop)
+    settled = math.dist(hand.position_m, at) < STILL_M and max(map(abs, hand.dq_rad_s)) < STILL_RAD_S
+    level = replace(
+        _before_door(cell, (at[1] + off_y, at[2] + off_z), to_yaw, tilt + droop), pan_rad=pan + veer
+    )
     # In the machine it goes on from where it is, out of the jaws; else from before the door.
-    x = at[0] if part.bottom_m[0] < home[0] - JAWS_M - 0.005 else cell.layout.door_x_m
+    x = at[0] if gap_m > JAWS_M + 0.005 else cell.layout.door_x_m
     level = replace(level, position_m=(x, *level.position_m[1:]), speed_m_s=SEAT_M_S)
     rest = _seat_and_leave(cell, home, hold_m, level)
-    turned = abs(to_yaw - now.command_yaw_rad) < TURNED_RAD and abs(droop) < TURNED_RAD
-    if max(abs(off_y), abs(off_z)) < ON_AXIS_M and turned:
-        y, z = at[1] + TRIM * off_y, at[2] + TRIM * off_z
-        x = rest[0].position_m[0]
-        return [replace(rest[0], position_m=(x, y, z), tilt_rad=tilt + TRIM * droop), *rest[1:]]
+    turned = abs(to_yaw - now.command_yaw_rad) < TURNED_RAD
+    if turned and (
+        (off_m < ON_AXIS_M and askew < ASKEW_RAD)
+        or (at[0] > cell.layout.door_x_m + 0.001 and off_m < 5 * ON_AXIS_M and askew < 5 * ASKEW_RAD)
+    ):
+        seat = rest[0]
+        to = (seat.position_m[0], at[1] + TRIM * off_y, at[2] + TRIM * off_z)
+        trimmed = replace(seat, position_m=to, tilt_rad=tilt + TRIM * droop, pan_rad=pan + TRIM * veer)
+        return [trimmed, *rest[1:]]
     # Corrected from rest: what lags behind would be corrected twice.
-    return [level, *rest] if settled or x != at[0] else [replace(level, position_m=at, tilt_rad=tilt), *rest]
+    held = replace(here, name="tilt", position_m=at)
+    return [level, *rest] if settled or x != at[0] else [held, *rest]
 
 
 def _loading(cell: Cell, now: Snapshot, close: KeyPose, home: Vec3) -> list[KeyPose]:
@@ -143,7 +155,8 @@ def _seat_and_leave(cell: Cell, home: Vec3, hold_m: float, level: KeyPose) -> li
 def _leave(cell: Cell, now: Snapshot) -> list[KeyPose]:
     """Open, then out along the axis."""
     part, at = now.parts[0], now.command_m
-    here = KeyPose("release", at, now.command_yaw_rad, False, wait="open", tilt_rad=now.command_tilt_rad)
+    yaw, tilt, pan = now.command_yaw_rad, now.command_tilt_rad, now.command_pan_rad
+    here = KeyPose("release", at, yaw, False, wait="open", tilt_rad=tilt, pan_rad=pan)
     out = replace(here, name="exit", position_m=(cell.layout.door_x_m, at[1], at[2]), wait="none")
     back_x = part.grip_m[0] - BACK_M
     if at[0] <= back_x + 0.004:
@@ -159,5 +172,6 @@ def _back_out(cell: Cell, now: Snapshot) -> list[KeyPose]:
     if tilt < 0.1 and at[0] <= door_x + INSIDE_M:
         return []
     out = KeyPose("retreat", (door_x, at[1], at[2]), now.command_yaw_rad, False, tilt_rad=tilt)
-    down = replace(out, name="door", tilt_rad=0.0, turn_rad_s=TILT_RAD_S)
+    out = replace(out, pan_rad=now.command_pan_rad)
+    down = replace(out, name="door", tilt_rad=0.0, pan_rad=0.0, turn_rad_s=TILT_RAD_S)
     return [out, down] if at[0] > door_x + INSIDE_M else [replace(down, position_m=at)]

@@ -28,6 +28,7 @@ class KeyPose:
         position_m: TCP position.
         yaw_rad: Turn of the tool about the vertical, while it points down.
         tilt_rad: Tilt after that turn: 0 points down, a quarter of a turn along +x (only with control "ee").
+        pan_rad: Turn of the tilted tool about the vertical (only with control "ee").
         turn_rad_s: Top speed of turning on the way there (only with control "ee").
         close: Whether the gripper is told to close.
         speed_m_s: Top speed on the way there.
@@ -45,6 +46,7 @@ class KeyPose:
     wait: Wait | MachineWait = "none"
     request: str = "none"
     tilt_rad: float = 0.0
+    pan_rad: float = 0.0
     turn_rad_s: float = 4.0
 
 
@@ -60,7 +62,7 @@ class Stride:
     def ee_action(self, key: KeyPose, position_m: Sequence[float], rotation: Flat) -> list[float]:
         """The `ee` action (dx, dy, dz, rotation vector, gripper) from a commanded pose towards a key pose."""
         d = [b - a for a, b in zip(position_m, key.position_m, strict=True)]
-        turn = rotation_between(rotation, tool_rotation(key.yaw_rad, key.tilt_rad))
+        turn = rotation_between(rotation, tool_rotation(key.yaw_rad, key.tilt_rad, key.pan_rad))
         limit_m = min(self.step_m, key.speed_m_s * self.period_s)
         limit_rad = min(self.step_rad, key.turn_rad_s * self.period_s)
         share = min(1.0, *(limit_m / abs(v) for v in d if v), *(limit_rad / abs(v) for v in turn if v))

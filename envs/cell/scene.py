@@ -98,6 +98,7 @@ class Snapshot:
     power_w: float
     energy_j: float
     command_tilt_rad: float = 0.0
+    command_pan_rad: float = 0.0
 
 
 @dataclass
@@ -250,7 +251,7 @@ class Cell:
             self.plc.ask(what)
         self._asked = what
 
-    def snapshot(self, command_m: Vec3, command_yaw_rad: float, tilt_rad: float = 0.0) -> Snapshot:
+    def snapshot(self, command_m: Vec3, command_yaw_rad: float) -> Snapshot:
         """Reads everything, lets the machine sense and its PLC scan."""
         arm = self.arm
         hand = arm.read()
@@ -283,7 +284,6 @@ class Cell:
             self._measure(hand, parts[0]) if self.gauge is not None else 0.0,
             power,
             self.energy_j,
-            tilt_rad,
         )
 
     def _measure(self, hand: HandState, part: PartState) -> float:

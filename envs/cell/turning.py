@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from robots.spec import Vec3
 
 Flat = tuple[float, ...]
+# Sine of the tilt above which a tool has a pan.
+PANS = 0.7
 
 
 def tool_down(yaw_rad: float) -> Flat:
@@ -16,22 +18,24 @@ def tool_down(yaw_rad: float) -> Flat:
     return (c, s, 0.0, s, -c, 0.0, 0.0, 0.0, -1.0)
 
 
-def tool_rotation(yaw_rad: float, tilt_rad: float) -> Flat:
-    """Rotation of a tool that is turned by yaw while it points down and then tilted about -y."""
+def tool_rotation(yaw_rad: float, tilt_rad: float, pan_rad: float = 0.0) -> Flat:
+    """Rotation of a tool turned by yaw while it points down, then tilted about -y, then panned about z."""
     a, b, _, d, e, _, _, _, _ = tool_down(yaw_rad)
     c, s = math.cos(tilt_rad), math.sin(tilt_rad)
-    return (c * a, c * b, s, d, e, 0.0, s * a, s * b, -c)
+    u, v = math.cos(pan_rad), math.sin(pan_rad)
+    x, y = (c * a, c * b, s), (d, e, 0.0)
+    ahead = (u * x[0] - v * y[0], u * x[1] - v * y[1], u * x[2])
+    aside = (v * x[0] + u * y[0], v * x[1] + u * y[1], v * x[2])
+    return (*ahead, *aside, s * a, s * b, -c)
 
 
-def tilt_of(r: Flat) -> float:
-    """The tilt of a tool."""
-    return math.atan2(r[2], -r[8])
-
-
-def yaw_of(r: Flat) -> float:
-    """The yaw of a tool, its tilt taken back."""
-    tilt = tilt_of(r)
-    return math.atan2(r[3], math.cos(tilt) * r[0] + math.sin(tilt) * r[6])
+def turns_of(r: Flat) -> tuple[float, float, float]:
+    """Yaw, tilt and pan of a tool; one that points about down has no pan."""
+    pan = math.atan2(r[5], r[2]) if math.hypot(r[2], r[5]) > PANS else 0.0
+    c, s = math.cos(pan), math.sin(pan)
+    tilt = math.atan2(c * r[2] + s * r[5], -r[8])
+    yaw = math.atan2(c * r[3] - s * r[0], math.cos(tilt) * (c * r[0] + s * r[3]) + math.sin(tilt) * r[6])
+    return yaw, tilt, pan
 
 
 def turned(r: Flat, vector_rad: Sequence[float]) -> Flat:
