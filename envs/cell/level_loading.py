@@ -30,8 +30,9 @@ ON_AXIS_M, ASKEW_RAD, TURNED_RAD, TRIM = 0.0002, 0.001, 0.006, 0.3
 STILL_M, STILL_RAD_S = 0.0008, 0.02
 # A part this close to the stop is between the jaws, so far off at most; this close to its seat it may be clamped.
 JAWS_M, IN_JAWS_M, BETWEEN_M, SEATED_M = 0.020, 0.0016, 0.003, 0.0015
-# The hand goes so much farther than where the part bears, slowly at last, and stays once the gap is this small.
-PRESS_M, TOUCH_M, SLOW_M, TOUCH_M_S = 0.0001, 0.00003, 0.004, 0.02
+# The hand goes hardly farther than where the part bears, as what is pressed on the stop turns in the fingers;
+# slowly at last; and it stays once the gap is this small.
+PRESS_M, TOUCH_M, SLOW_M, TOUCH_M_S = 0.00002, 0.00003, 0.004, 0.02
 BACK_M = 0.040
 # So far inside the way point before the door a hand is in the machine.
 INSIDE_M = 0.02
@@ -91,6 +92,7 @@ def _line_up(cell: Cell, now: Snapshot, home: Vec3, to_yaw: float, pull: KeyPose
     droop, veer = LEVEL_RAD - math.atan2(-up_x, up_z), math.atan2(up_y, -up_x)
     off_y, off_z = home[1] - part.bottom_m[1], home[2] - part.bottom_m[2]
     off_m, askew = max(abs(off_y), abs(off_z)), max(abs(droop), abs(veer))
+    settled = math.dist(hand.position_m, at) < STILL_M and max(map(abs, hand.dq_rad_s)) < STILL_RAD_S
     hold_m, gap_m = part.bottom_m[0] - hand.position_m[0], home[0] - part.bottom_m[0]
     here = replace(_before_door(cell, (at[1], at[2]), now.command_yaw_rad, tilt), pan_rad=pan)
     if gap_m < JAWS_M and (off_m < IN_JAWS_M or cell.plc.wants_removal):
@@ -99,9 +101,10 @@ def _line_up(cell: Cell, now: Snapshot, home: Vec3, to_yaw: float, pull: KeyPose
         if gap_m < TOUCH_M:
             seat = replace(seat, position_m=at)
         elif gap_m < SLOW_M:
-            seat = replace(seat, speed_m_s=TOUCH_M_S)
+            # A hand at rest is a little off where it is told to be.
+            x = at[0] + gap_m + PRESS_M if settled else seat.position_m[0]
+            seat = replace(seat, position_m=(x, at[1], at[2]), speed_m_s=TOUCH_M_S)
         return [pull, *rest] if cell.plc.wants_removal else [seat, *rest]
-    settled = math.dist(hand.position_m, at) < STILL_M and max(map(abs, hand.dq_rad_s)) < STILL_RAD_S
     level = replace(
         _before_door(cell, (at[1] + off_y, at[2] + off_z), to_yaw, tilt + droop), pan_rad=pan + veer
     )
