@@ -95,7 +95,9 @@ def _line_up(cell: Cell, now: Snapshot, home: Vec3, to_yaw: float, pull: KeyPose
     settled = math.dist(hand.position_m, at) < STILL_M and max(map(abs, hand.dq_rad_s)) < STILL_RAD_S
     hold_m, gap_m = part.bottom_m[0] - hand.position_m[0], home[0] - part.bottom_m[0]
     here = replace(_before_door(cell, (at[1], at[2]), now.command_yaw_rad, tilt), pan_rad=pan)
-    if gap_m < JAWS_M and (off_m < IN_JAWS_M or cell.plc.wants_removal):
+    if gap_m < (JAWS_M if cell.plc.wants_removal or off_m > 2 * ON_AXIS_M else SLOW_M) and (
+        off_m < IN_JAWS_M or cell.plc.wants_removal
+    ):
         # Between the jaws: they centre it, the hand keeps to its line, and stays once the part bears.
         seat, *rest = _seat_and_leave(cell, home, hold_m, here)
         if gap_m < TOUCH_M:
@@ -117,8 +119,9 @@ def _line_up(cell: Cell, now: Snapshot, home: Vec3, to_yaw: float, pull: KeyPose
         (off_m < ON_AXIS_M and askew < ASKEW_RAD)
         or (at[0] > cell.layout.door_x_m + 0.001 and off_m < 5 * ON_AXIS_M and askew < 5 * ASKEW_RAD)
     ):
-        seat = rest[0]
-        to = (seat.position_m[0], at[1] + TRIM * off_y, at[2] + TRIM * off_z)
+        # One step ahead only, or what is left across would be spread over the whole way.
+        seat, step_m = rest[0], SEAT_M_S * cell.period_s
+        to = (min(seat.position_m[0], at[0] + step_m), at[1] + TRIM * off_y, at[2] + TRIM * off_z)
         trimmed = replace(seat, position_m=to, tilt_rad=tilt + TRIM * droop, pan_rad=pan + TRIM * veer)
         return [trimmed, *rest[1:]]
     # Corrected from rest: what lags behind would be corrected twice.
