@@ -10,7 +10,7 @@ class Plc:
     """The machine's loading program.
 
     - part present and arm still for `STILL_S`: close the jaws gently;
-    - gripper open and jaws at rest, so that the part is centred: clamp hard; a level spindle clamps hard while
+    - gripper open and jaws at rest, so that the part is centred: clamp hard; a level spindle does so while
       the gripper still holds, as a part let go of would droop between gentle jaws;
     - not clamped and seated within `SEAT_S`: alarm, open, wait until the part has been lifted out, blow;
     - clamped, seated and arm clear: close the door; door closed: start the cycle, once for each part;

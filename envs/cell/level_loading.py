@@ -24,11 +24,12 @@ TILT_RAD_S = 1.5
 SEAT_M_S, LEAVE_M_S = 0.12, 0.25
 # Nearer than this to level, the part is lined up.
 LAST_RAD = 0.1
-# The hand goes in with the part's middle this close to the axis, this straight, and turned so far; on the way in
+# The hand goes in with the part's middle this close to the axis, this straight, and turned so far; on the way
 # it takes off this share of what is left at every step.
 ON_AXIS_M, ASKEW_RAD, TURNED_RAD, TRIM = 0.0002, 0.001, 0.006, 0.3
 STILL_M, STILL_RAD_S = 0.0008, 0.02
-# A part this close to the stop is between the jaws, so far off at most; this close to its seat it may be clamped.
+# A part this close to the stop is between the jaws, so far off at most; this close to its seat it may be
+# clamped.
 JAWS_M, IN_JAWS_M, BETWEEN_M, SEATED_M = 0.020, 0.0016, 0.003, 0.0015
 # The hand goes hardly farther than where the part bears, as what is pressed on the stop turns in the fingers;
 # slowly at last; and it stays once the gap is this small.

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from operator import mul
-from typing import Any, NamedTuple
+from typing import Any
 
 from envs.cell import plate
 from envs.cell.draw import Candidate, Draw
 from envs.cell.layout import CAMERAS, TABLE_Y_M, Layout, scenery
+from envs.cell.part_state import PartState as PartState
 from envs.cell.parts import COLOURS, PartType
-from envs.cell.plan import wrap
 from envs.cell.seating import sensed_gap_m, upright
 from envs.cell.stations import STATIONS
 from envs.ledger import Ledger
@@ -22,7 +22,7 @@ from robots.gripper import GripperSpec
 from robots.machine_body import JAWS_OPEN_M, MachineSpec
 from robots.machine_tool import MachineState, MachineTool
 from robots.plc import Plc
-from robots.scene_types import CameraSpec, Quat, Surface
+from robots.scene_types import CameraSpec, Surface
 from robots.spec import ArmSpec, Vec3
 from robots.workholding import Clamp
 from robots.world import World
@@ -37,47 +37,6 @@ CLEAR_OF_GAUGE_M = 0.035
 BEFORE_DOOR_M = 0.11
 # How far the table reaches along y where stations stand on it.
 WIDE_TABLE_Y_M = 0.42
-
-
-class PartState(NamedTuple):
-    """A loose part now: middle, up direction, yaw, grip point and middle of the bottom (m, world)."""
-
-    kind: PartType
-    middle_m: Vec3
-    up: Vec3
-    yaw_rad: float
-    grip_m: Vec3
-    bottom_m: Vec3
-
-    @classmethod
-    def of(cls, kind: PartType, at: Vec3, q: Quat, *, level: bool = False) -> PartState:
-        """From the pose of the body; `level`: its yaw is that before it was tilted, as it may lie level."""
-        x, y, z, w = q
-        up = (2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y))
-        yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
-        if level:
-            yaw = wrap(2 * math.atan2(z, w), 2 * math.pi)
-        h = kind.height_m / 2
-        g = kind.grip_height_m - h
-        return cls(
-            kind,
-            at,
-            up,
-            yaw,
-            (at[0] + g * up[0], at[1] + g * up[1], at[2] + g * up[2]),
-            (at[0] - h * up[0], at[1] - h * up[1], at[2] - h * up[2]),
-        )
-
-    def seat_gap_m(self, seat_z_m: float) -> float:
-        """Largest gap between the part's bottom face and the back stop."""
-        tilt = math.hypot(self.up[0], self.up[1])
-        return self.bottom_m[2] - seat_z_m + tilt * self.kind.chuck_across_m / 2
-
-    def run_out_m(self, axis_m: Sequence[float]) -> float:
-        """Total run-out against a vertical axis: twice the largest eccentricity over the part's length."""
-        h = self.kind.height_m
-        bx, by = self.bottom_m[0] - axis_m[0], self.bottom_m[1] - axis_m[1]
-        return 2 * max(math.hypot(bx, by), math.hypot(bx + h * self.up[0], by + h * self.up[1]))
 
 
 @dataclass(slots=True)

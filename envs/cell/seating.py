@@ -10,7 +10,7 @@ from robots.machine_body import MachineSpec, stood
 from robots.spec import Vec3
 
 if TYPE_CHECKING:
-    from envs.cell.scene import PartState
+    from envs.cell.part_state import PartState
 
 
 def face_gap_m(part: PartState, axis: int, wall_m: float, across_m: float, height_m: float) -> float:
@@ -60,9 +60,7 @@ def upright(spec: MachineSpec, part: PartState) -> PartState:
 
 
 def sensed_gap_m(spec: MachineSpec, part: PartState, across_m: float) -> float:
-    """What the seat's sensors measure of an `upright` part: the gap to the back stop, or the larger to bed and
-    end stop.
-    """
+    """What the seat's sensors measure of an `upright` part: the gap to the stop, or the larger of a vise's."""
     if spec.workholding == "vise":
         return max(vise_gaps_m(spec, part, across_m)[1:])
     return part.seat_gap_m(spec.chuck_m[2])

@@ -62,6 +62,7 @@ def turned(r: Flat, vector_rad: Sequence[float]) -> Flat:
     cross = (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])
     return (*a, *b, *cross)
 
+
 def rotation_between(a: Flat, b: Flat) -> Vec3:
     """The rotation vector (world axes) that turns `a` into `b` by the shortest way."""
     m = [[sum(b[3 * i + k] * a[3 * j + k] for k in range(3)) for j in range(3)] for i in range(3)]
