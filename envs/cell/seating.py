@@ -60,7 +60,7 @@ def upright(spec: MachineSpec, part: PartState) -> PartState:
 
 
 def sensed_gap_m(spec: MachineSpec, part: PartState, across_m: float) -> float:
-    """What the seat's sensors measure of an `upright` part: the gap to the stop, or the larger of a vise's."""
+    """What the seat's sensors measure of an `upright` part: the gap to the stop, or the larger in a vise."""
     if spec.workholding == "vise":
         return max(vise_gaps_m(spec, part, across_m)[1:])
     return part.seat_gap_m(spec.chuck_m[2])
