@@ -73,7 +73,7 @@ def prepared(
 
 
 def _follows(policy: Policy, request: EnvRequest) -> bool:
-    """Gives an agent that follows plans the control that this machine's plan needs; whether that is another."""
+    """Gives an agent that follows plans the control that this machine's plan needs, if another."""
     if not isinstance(policy, Privileged | Teachable):
         return False
     env: Any = request.make()
