@@ -33,7 +33,7 @@ STILL_M, STILL_RAD_S = 0.0008, 0.02
 JAWS_M, IN_JAWS_M, BETWEEN_M, SEATED_M = 0.020, 0.0016, 0.003, 0.0015
 # The hand goes hardly farther than where the part bears, as what is pressed on the stop turns in the fingers;
 # slowly at last; and it stays once the gap is this small.
-PRESS_M, TOUCH_M, SLOW_M, TOUCH_M_S = 0.00002, 0.00003, 0.004, 0.02
+PRESS_M, TOUCH_M, SLOW_M, TOUCH_M_S = 0.0, 0.00004, 0.004, 0.02
 BACK_M = 0.040
 # So far inside the way point before the door a hand is in the machine.
 INSIDE_M = 0.02
@@ -87,7 +87,7 @@ def _carry(cell: Cell, now: Snapshot, home: Vec3) -> list[KeyPose]:
 
 def _line_up(cell: Cell, now: Snapshot, home: Vec3, to_yaw: float, pull: KeyPose) -> list[KeyPose]:
     """With the part about level: its axis, as it lies in the fingers, on the spindle's, then in."""
-    part, at, hand = now.parts[0], now.command_m, now.hand
+    part, at, hand, machine = now.parts[0], now.command_m, now.hand, cell.machine
     tilt, pan = now.command_tilt_rad, now.command_pan_rad
     up_x, up_y, up_z = part.up
     droop, veer = LEVEL_RAD - math.atan2(-up_x, up_z), math.atan2(up_y, -up_x)
@@ -107,6 +107,16 @@ def _line_up(cell: Cell, now: Snapshot, home: Vec3, to_yaw: float, pull: KeyPose
             # A hand at rest is a little off where it is told to be.
             x = at[0] + gap_m + PRESS_M if settled else seat.position_m[0]
             seat = replace(seat, position_m=(x, at[1], at[2]), speed_m_s=TOUCH_M_S)
+        if machine is not None and machine.clamp != Clamp.HARD:
+            # What stop and jaws turn in the fingers is turned back about the part's bottom, which they hold.
+            up_rad, aside_rad = TRIM * droop, TRIM * veer
+            x, y, z = seat.position_m
+            seat = replace(
+                seat,
+                position_m=(x, y - hold_m * aside_rad, z - hold_m * up_rad),
+                tilt_rad=tilt + up_rad,
+                pan_rad=pan + aside_rad,
+            )
         return [pull, *rest] if cell.plc.wants_removal else [seat, *rest]
     level = replace(
         _before_door(cell, (at[1] + off_y, at[2] + off_z), to_yaw, tilt + droop), pan_rad=pan + veer
