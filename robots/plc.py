@@ -11,7 +11,7 @@ class Plc:
 
     - part present and arm still for `STILL_S`: close the jaws gently;
     - gripper open and jaws at rest, so that the part is centred: clamp hard; a level spindle does so while
-      the gripper still holds, `DWELL_S` after the gentle clamp, as a part let go of would droop between gentle
+      the gripper still holds, `DWELL_S` after the gentle clamp: a part let go of would droop between gentle
       jaws;
     - not clamped and seated within `SEAT_S`: alarm, open, wait until the part has been lifted out, blow;
     - clamped, seated and arm clear: close the door; door closed: start the cycle, once for each part;

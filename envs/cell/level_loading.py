@@ -27,6 +27,8 @@ LAST_RAD = 0.1
 # The hand goes in with the part's middle this close to the axis, this straight, and turned so far; on the way
 # it takes off this share of what is left at every step.
 ON_AXIS_M, ASKEW_RAD, TURNED_RAD, TRIM = 0.0002, 0.001, 0.006, 0.3
+# Straighter than this between the jaws, it is left alone: friction lets what is still corrected overshoot.
+STRAIGHT_RAD = 0.0003
 STILL_M, STILL_RAD_S = 0.0008, 0.02
 # A part this close to the stop is between the jaws, so far off at most; this close to its seat it may be
 # clamped.
@@ -107,7 +109,7 @@ def _line_up(cell: Cell, now: Snapshot, home: Vec3, to_yaw: float, pull: KeyPose
             # A hand at rest is a little off where it is told to be.
             x = at[0] + gap_m + PRESS_M if settled else seat.position_m[0]
             seat = replace(seat, position_m=(x, at[1], at[2]), speed_m_s=TOUCH_M_S)
-        if machine is not None and machine.clamp != Clamp.HARD:
+        if askew > STRAIGHT_RAD and machine is not None and machine.clamp != Clamp.HARD:
             # What stop and jaws turn in the fingers is turned back about the part's bottom, which they hold.
             up_rad, aside_rad = TRIM * droop, TRIM * veer
             x, y, z = seat.position_m
