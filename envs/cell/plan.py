@@ -65,7 +65,8 @@ class Stride:
         turn = rotation_between(rotation, tool_rotation(key.yaw_rad, key.tilt_rad, key.pan_rad))
         limit_m = min(self.step_m, key.speed_m_s * self.period_s)
         limit_rad = min(self.step_rad, key.turn_rad_s * self.period_s)
-        share = min(1.0, *(limit_m / abs(v) for v in d if v), *(limit_rad / abs(v) for v in turn if v))
+        shares = [limit_m / abs(v) for v in d if v] + [limit_rad / abs(v) for v in turn if v]
+        share = min([1.0, *shares])
         asked = [request_value(key.request)] if self.commands else []
         return [
             *(v * share / self.step_m for v in d),
