@@ -1,8 +1,8 @@
 """Agents by name: `configs/agent/NAME.yaml` names a class and its hyper-parameters.
 
-A new agent is one file with its class and one YAML file. The class may have a frozen dataclass
-`hyper_class`, which is then its constructor's only argument; keys of the YAML file are its fields.
-`tasks` in the file overrides them for single tasks.
+A new agent is one file with its class and one YAML file; outside the packages both lie in the folder
+`agents`. The class may have a frozen dataclass `hyper_class`, which is then its constructor's only argument;
+keys of the YAML file are its fields. `tasks` in the file overrides them for single tasks.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import dataclasses
 import difflib
 import types
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from agents.learner import Learner
 from agents.policy import CONTROLS, Policy
+from configs import extensions
 from configs.strict_yaml import read_yaml
 
 Agent = Policy | Learner
@@ -30,11 +30,19 @@ class AgentError(ValueError):
 
 
 def names() -> list[str]:
-    """Return the names of the agents, from the least to the most able."""
+    """Return the names of the agents, from the least to the most able, then those from outside."""
+    return [*_own(), *_outside()]
+
+
+def _own() -> list[str]:
     found = [p.name.removesuffix(".yaml") for p in (files("configs") / "agent").iterdir()
              if p.name.endswith(".yaml")]  # fmt: skip
     rank = {name: i for i, name in enumerate(_ORDER)}
     return sorted(found, key=lambda name: (rank.get(name, len(rank)), name))
+
+
+def _outside() -> Mapping[str, Path]:
+    return extensions.added("agents", _own(), ".yaml")
 
 
 def create(
@@ -85,8 +93,9 @@ def _read(name: str) -> tuple[dict[str, Any], str]:
             raise AgentError(f"cannot read agent {name!r}: {error.strerror}") from None
     else:
         _choose("agent", name, names())
-        source = f"configs/agent/{name}.yaml"
-        text = (files("configs") / "agent" / f"{name}.yaml").read_text(encoding="utf-8")
+        file = _outside().get(name)
+        source = str(file or f"configs/agent/{name}.yaml")
+        text = (file or files("configs") / "agent" / f"{name}.yaml").read_text(encoding="utf-8")
     data = read_yaml(text, source)
     if not isinstance(data, dict):
         raise AgentError(f"{source}: {data!r} is not a mapping from keys to values")
@@ -95,8 +104,11 @@ def _read(name: str) -> tuple[dict[str, Any], str]:
 
 def _agent_class(path: str, source: str) -> type[Agent]:
     module, _, name = path.partition(":")
+    file = extensions.added("agents").get(module.removeprefix("agents."))
     try:
-        kind = getattr(import_module(module), name, None)
+        kind = getattr(extensions.module(module, file), name, None)
+    except extensions.ExtensionError as error:
+        raise AgentError(str(error)) from error
     except ImportError as error:
         raise AgentError(f"{source}: class {path!r}: {error}") from None
     if not isinstance(kind, type) or not issubclass(kind, Policy | Learner):

@@ -27,7 +27,7 @@ _TARGET = re.compile(r"(?:into|on) the (.+?)(?: now)?$")
 SETTLED_M = 5e-4
 TURNED_RAD = 0.01
 # Orders seen in a row without a new program before teaching ends.
-_PATIENCE, _MOST = 150, 2000
+_PATIENCE, _MOST = 400, 2000
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,16 @@ from pkgutil import iter_modules
 
 import gymnasium
 
+from configs import extensions
+
 NAMESPACE = "Monozukuri"
 
 
 def _register() -> tuple[str, ...]:
-    """Registers one id for each file in `cell/tasks`; nothing of it is imported yet."""
+    """Registers one id for each file in `cell/tasks`, then from outside; nothing of it is imported yet."""
     ids = []
-    for module in sorted(m.name for m in iter_modules([f"{path}/cell/tasks" for path in __path__])):
+    own = sorted(m.name for m in iter_modules([f"{path}/cell/tasks" for path in __path__]))
+    for module in (*own, *extensions.added("tasks", own)):
         task = "".join(word.capitalize() for word in module.split("_"))
         name = f"{NAMESPACE}/{task}-v0"
         if name not in gymnasium.registry:

@@ -44,23 +44,39 @@ class Config:
     """The arm; None for the run's own, or lrmate200id."""
     control: str | None = None
     """What actions mean; None for the run's own, or ee_yaw."""
-    camera: str = "cell"
-    """Who looks: cell, front, tray or chuck."""
+    camera: str | None = None
+    """Who looks: cell, left, front, tray or chuck; None for the task's own view."""
     window: bool = False
     """Open PyBullet's window, at the speed of a real cell; a clip is left only where --out asks."""
+    cards: bool = False
+    """Write the pages of all tasks (with --task, of one) and their clips instead."""
+    clips: bool = True
+    """With --cards: film them too."""
+    results: Path | None = None
+    """With --cards: first gather the evaluation.json files under this directory into docs/results.json."""
     out: Path | None = None
-    """FILE.webp, FILE.mp4 (extra `video`), or a directory for clip.webp; None for runs/<time>-demo-..."""
+    """FILE.webp, FILE.mp4 (extra `video`), or a directory for clip.webp; None for runs/<time>-demo-...
+    With --cards: their directory; None for docs/tasks of this checkout."""
 
     def __post_init__(self) -> None:
         if self.episodes < 1:
             raise ValueError(f"episodes is {self.episodes}: allowed is 1 or more")
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}: allowed is 0 or more")
+        if not self.cards and (self.results is not None or not self.clips):
+            raise ValueError("results and no-clips go with --cards")
+        if self.cards and self.window:
+            raise ValueError("cards and window: one of them is needed")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Show what the command line names."""
     config = parse(Config, "demo", argv, __doc__)
+    if config.cards:
+        from experiments.cards import write_cards
+
+        write_cards(config.out, config.task, _say, clips=config.clips, results_in=config.results)
+        return 0
     if config.window:
         check_display()
     demo(config)
@@ -69,14 +85,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def demo(config: Config) -> None:
     """Show the episodes; say how each went, and where the clip lies."""
-    from envs.cell.layout import CAMERAS
+    from envs.cell.layout import CAMERAS, VIEWS
     from experiments import evaluation
     from experiments.executor import Workers
     from experiments.figures import check_clip
     from experiments.film import film, save
     from experiments.rollout import SEED_STRIDE, episode_seed
 
-    check_choice("camera", config.camera, CAMERAS)
+    if config.camera is not None:
+        check_choice("camera", config.camera, sorted({*VIEWS, *CAMERAS}))
     if config.out is not None and config.out.suffix and not config.out.is_dir():
         check_clip(config.out)
     run = evaluation.read_run(config.what)

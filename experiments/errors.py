@@ -71,12 +71,14 @@ def user_input(*errors: type[Exception]) -> Iterator[None]:
 def run_verb(main: Callable[[], int | None]) -> NoReturn:
     """Run a command line's `main` and exit with its code.
 
-    A `UserError` becomes one line on stderr and exit code 2, Ctrl-C becomes exit code 130; any
-    other error is a bug and keeps its traceback.
+    A `UserError`, or what is wrong with a folder from outside, becomes one line on stderr and exit code 2,
+    Ctrl-C becomes exit code 130; any other error is a bug and keeps its traceback.
     """
+    from configs.extensions import ExtensionError  # here, so that a shadowed `configs` is told of first
+
     try:
         code = main() or 0
-    except UserError as error:
+    except (UserError, ExtensionError) as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         code = EXIT_USER_ERROR
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from agents.learner import Episode, Rollouts
 from experiments.errors import UserError
@@ -96,11 +96,15 @@ class Workers:
     def close(self) -> None:
         """Stop the processes, whatever they are doing."""
         processes = list((self._pool._processes or {}).values())
+        manager = cast("threading.Thread | None", self._pool._executor_manager_thread)
         self._pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.terminate()
         for process in processes:
             process.join(5)
+        if manager is not None:
+            # Left alone it may close its pipe while the interpreter, ending, still writes to it.
+            manager.join(5)
 
     def __enter__(self) -> Workers:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,18 +10,20 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from PIL import Image, ImageDraw
 
 from agents.learner import Episode, Rollouts
 from agents.policy import Policy
+from envs.cell.layout import VIEWS
 from experiments.executor import Workers
 from experiments.figures import Frame, caption, write_clip
 from experiments.rollout import EnvRequest, prepare, run_episode
+from robots.scene_types import CameraSpec
+from robots.spec import Vec3
 
-_EVERY = 2  # steps from one picture to the next
+EVERY = 2  # steps from one picture to the next
 _WIDTH, _HEIGHT = 480, 360
 _TITLE_PX = 46  # below the picture; even, as MP4 wants it
-# The camera whose view `render` gives.
-RENDERED = "cell"
 
 
 @dataclass(frozen=True)
@@ -50,19 +53,27 @@ class Film:
     shots: Sequence[Shot]
     episode: Episode
 
-    def frames(self, fps: float) -> list[Frame]:
-        """Return the captioned pictures, and the last for one more second with the outcome."""
+    def frames(self, fps: float, width: int = _WIDTH) -> list[Frame]:
+        """Return the captioned pictures, and the last for one more second with the outcome.
+
+        Args:
+            fps: How many are shown in a second.
+            width: Of a picture, in pixels.
+        """
         text, last = self.instruction, self.shots[-1]
         outcome = "done" if self.episode.success else "not done"
-        ending = _titled(last.picture, f"{text} ({outcome})\n{last.status}")
+        ending = _titled(last.picture, f"{text} ({outcome})\n{last.status}", width)
         return [
-            *(_titled(shot.picture, f"{text}\n{shot.status}") for shot in self.shots),
+            *(_titled(shot.picture, f"{text}\n{shot.status}", width) for shot in self.shots),
             *[ending] * max(1, round(fps)),
         ]
 
 
-def _titled(picture: Frame, text: str) -> Frame:
+def _titled(picture: Frame, text: str, width: int) -> Frame:
     """Return a picture with two lines of text below it, which so hide nothing."""
+    if width != picture.shape[1]:
+        size = (width, round(picture.shape[0] * width / picture.shape[1]))
+        picture = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
     return caption(np.pad(picture, ((0, _TITLE_PX), (0, 0), (0, 0))), text)
 
 
@@ -112,12 +123,12 @@ def save(films: Sequence[Film], path: Path, fps: float) -> None:
         path: Where it goes.
         fps: Steps in a simulated second.
     """
-    rate = fps / _EVERY
+    rate = fps / EVERY
     write_clip([frame for each in films for frame in each.frames(rate)], path, rate)
 
 
-def film(request: EnvRequest, policy: Policy, seed: int, camera: str = RENDERED) -> Film:
-    """Return an episode in pictures, seen by one of the cell's cameras."""
+def film(request: EnvRequest, policy: Policy, seed: int, camera: str | None = None) -> Film:
+    """Return an episode in pictures, seen by one of the cell's cameras; None for the task's own view."""
     env = request.make(render_mode="rgb_array")
     shots: list[Shot] = []
     texts: list[str] = []
@@ -127,7 +138,7 @@ def film(request: EnvRequest, policy: Policy, seed: int, camera: str = RENDERED)
         nonlocal n_seen
         if n_seen == 0:
             texts.append(str(info.get("instruction", "")))
-        if n_seen % _EVERY == 0 or over:
+        if n_seen % EVERY == 0 or over:
             shots.append(Shot(_picture(env, camera), status(env, n_seen)))
         n_seen += 1
 
@@ -152,7 +163,7 @@ def status(env: gymnasium.Env, n_steps: int) -> str:
     machine = getattr(cell, "machine", None)
     if machine is not None:
         now = machine.state()
-        words.append(f"machine {now.execution}, door {now.door}, chuck {now.chuck}")
+        words.append(f"machine {now.execution}, door {now.door}, {machine.spec.workholding} {now.chuck}")
         if now.alarm:
             words.append(f"alarm: {now.alarm}")
     if ledger is not None and ledger.count("part_arrived"):
@@ -162,9 +173,27 @@ def status(env: gymnasium.Env, n_steps: int) -> str:
     return "   ".join(words)
 
 
-def _picture(env: gymnasium.Env, camera: str) -> Frame:
+def _picture(env: gymnasium.Env, camera: str | None) -> Frame:
     bare: Any = env.unwrapped
-    if camera == RENDERED:
+    task, cell = getattr(bare, "task", None), getattr(bare, "cell", None)
+    if task is None or cell is None:
         return env.render()  # type: ignore[return-value]
-    spec, light = bare.cell.camera_spec(camera, true=True), bare.cell.light
-    return bare.world.camera(spec, _WIDTH, _HEIGHT, shadow=True, light=light).rgb
+    name = camera or task.view
+    spec = VIEWS.get(name) or cell.camera_spec(name, true=True)
+    picture = bare.world.camera(spec, _WIDTH, _HEIGHT, shadow=True, light=cell.light).rgb
+    return _marked(picture, spec, cell.draw.goal_m) if task.norm else picture
+
+
+def _marked(picture: Frame, spec: CameraSpec, point_m: Vec3) -> Frame:
+    """Return a picture with a ring round a point of the world, which nothing in the cell shows."""
+    eye, target, up = (np.array(v, float) for v in (spec.eye_m, spec.target_m, spec.up))
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    right = np.cross(forward, up) / np.linalg.norm(np.cross(forward, up))
+    to = np.array(point_m) - eye
+    focal = _HEIGHT / 2 / math.tan(math.radians(spec.fov_deg) / 2) / (to @ forward)
+    x, y = _WIDTH / 2 + focal * (to @ right), _HEIGHT / 2 + focal * (to @ np.cross(forward, right))
+    image = Image.fromarray(picture)
+    pen = ImageDraw.Draw(image)
+    for radius, line, colour in ((11, 5, "white"), (10, 3, "#d5006d")):
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=line)
+    return np.asarray(image)

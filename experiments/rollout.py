@@ -240,7 +240,7 @@ def env_facts(request: EnvRequest) -> EnvFacts:
         {**_SEEDS, **(getattr(bare, "seeds", None) or {})},
         float(env.metadata.get("render_fps") or 20),
         int(getattr(bare, "_max_episode_steps", None) or spec_limit or 1000),
-        getattr(bare, "split_hash", None),
+        getattr(bare, "split_sha256", None),
         getattr(world, "engine_parameters", None),
     )
 

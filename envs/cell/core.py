@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from configs import extensions
 from envs.cell import stress
 from envs.cell.control import HandControl, action_size
 from envs.cell.draw import Draw, draw_scene, in_machine
 from envs.cell.faults import SensorFaults
-from envs.cell.layout import CAMERAS
+from envs.cell.layout import VIEWS
 from envs.cell.observation import StateObserver
 from envs.cell.options import CellConfig, choice
 from envs.cell.parts import families
@@ -48,6 +48,9 @@ def make(task: str, **options: Any) -> CellEnv:
     names = (*CellConfig.__dataclass_fields__, *wanted.options)
     for name in options:
         choice("option", name, names)
+    known = tuple(families()) if wanted.parts else ()  # a bad file is told of before anything is built
+    for name in wanted.families:
+        choice("part family", name, known)
     own = {name: options.pop(name) for name in wanted.options if name in options}
     for name, value in own.items():
         allowed = wanted.options[name]
@@ -65,8 +68,15 @@ def make(task: str, **options: Any) -> CellEnv:
 @cache
 def task_class(module: str) -> type[Task]:
     """The task in `envs/cell/tasks/<module>.py`, whose class is the module's name in CamelCase."""
-    found = import_module(f"envs.cell.tasks.{module}")
-    task: type[Task] = getattr(found, "".join(w.capitalize() for w in module.split("_")))
+    file = extensions.added("tasks").get(module)
+    found = extensions.module(f"envs.cell.tasks.{module}", file)
+    name = "".join(w.capitalize() for w in module.split("_"))
+    task = getattr(found, name, None)
+    where = file or f"envs/cell/tasks/{module}.py"
+    if not isinstance(task, type) or not issubclass(task, Task) or getattr(task, "name", "") != name:
+        raise ValueError(f"{where}: a class {name}(Task) with name = {name!r} is needed")
+    if lacking := sorted(getattr(task, "__abstractmethods__", ())):
+        raise ValueError(f"{where}: {name} lacks {', '.join(lacking)}")
     return task
 
 
@@ -91,14 +101,14 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self.metadata = dict(type(self).metadata)
         self._max_episode_steps = task.max_steps
         self.task_description = (task.__doc__ or "").strip()
-        self._split = split(config.split)
+        self._split = split(config.split).with_factors(task.factors)
         self.seeds = dict(self._split.seeds)
         self.stride = Stride(commands=task.commands)
         spec = arm_spec(config.robot)
         joints = len(spec.joints)
         engine = EngineSpec(rate_hz=task.rate_hz, contact_erp=0.8)
         self.world = World(engine, visuals=config.pictures, window=config.render_mode == "human")
-        self.world.look_from(CAMERAS["cell"])
+        self.world.look_from(VIEWS[task.view])
         self.cell = Cell(
             self.world, spec, config.gripper, _machine(task, config), task.stations, task.commands
         )
@@ -157,6 +167,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         spread = self._split.draw(self.np_random, "goal_spread")[0]
         if self.task.starts_in_machine:
             draw = in_machine(draw)
+        draw = replace(draw, extra=self._split.draw_extra(self.np_random))
         draw = self.task.complete(self.np_random, draw, spread)
         return stress.disturbed(draw, self._stress, self.np_random)
 
@@ -278,12 +289,12 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         return np.array(self.stride.action(key, control.position_m, control.yaw_rad), np.float32)
 
     def render(self) -> Any:
-        """An RGB picture (h, w, 3) of the whole cell; None where nothing was asked for."""
+        """An RGB picture (h, w, 3) of the cell from the task's view; None where nothing was asked for."""
         self._open()
         if self.render_mode != "rgb_array" or self._now is None:
             return None
         width, height = RENDER_PX
-        spec = CAMERAS["cell"]
+        spec = VIEWS[self.task.view]
         return self.world.camera(spec, width, height, shadow=True, light=self.cell.light).rgb
 
     def _open(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from envs.cell.layout import Layout
-from envs.cell.parts import PartType, families
+from envs.cell.parts import PartType, families, outside_families
 from envs.cell.variation import Split
 from robots.machine_body import Chip
 from robots.spec import Vec3
@@ -59,6 +60,7 @@ class Draw:
     stuck_signal: float = -1.0  # share of the way through the machine's signals; below 0 none
     fault_seed: int = 0
     hole_m: float = 0.0  # diameter, where a station has a hole
+    extra: Mapping[str, float] = field(default_factory=dict)  # factors from outside, each in its unit
 
 
 def in_machine(draw: Draw) -> Draw:
@@ -84,13 +86,14 @@ def draw_scene(
         layout: Where the slots are.
         parts: Whether there are any parts.
         workholding: What the named part must suit, "chuck" or "vise"; "" for any part.
-        only: Families that the named part may be of; empty for all of the split.
+        only: Families that the named part may be of; empty for all of the split. Those from outside come
+            into a draw by being named here.
     """
     candidates: list[Candidate] = []
     if parts:
         named = [
             f
-            for f in split.choices["families"]
+            for f in (*split.choices["families"], *(f for f in only if f in outside_families()))
             if workholding in ("", families()[f]["medium"].workholding) and (not only or f in only)
         ]
         slots = rng.permutation(len(layout.slots_m))

@@ -72,3 +72,8 @@ CAMERAS: dict[str, CameraSpec] = {
     "chuck": CameraSpec("chuck", (0.36, -0.20, 0.55), (0.50, 0.0, 0.17), fov_deg=36.0),
     "front": CameraSpec("front", (-0.55, 0.15, 0.75), (0.45, -0.05, 0.20), fov_deg=40.0),
 }
+# Where people look from; "left" shows the places that the robot hides from "cell".
+VIEWS: dict[str, CameraSpec] = {
+    "cell": CAMERAS["cell"],
+    "left": CameraSpec("left", (-0.88, 0.46, 1.00), (0.24, 0.01, 0.21), fov_deg=46.0),
+}

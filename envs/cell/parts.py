@@ -9,6 +9,7 @@ from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
 
+from configs import extensions
 from configs.strict_yaml import read_yaml
 from robots.spec import Link, Rgba, Shape
 
@@ -26,6 +27,7 @@ GRIP_BELOW_TOP_M = 0.010
 # the three, not on the edges of the two others as well.
 HEXAGON_FLAT = 0.90
 FORMS = {"cylinder": 0, "hexagon": 6, "box": 4}
+SIZES = ("small", "medium", "large")
 _KEYS = {"word", "chuckable", "density_kg_m3", "tolerance_mm", "sizes", "bore_mm"}
 
 
@@ -140,10 +142,20 @@ def _drawn(sections: tuple[Section, ...], bore_mm: float, rgba: Rgba) -> tuple[S
     return tuple(shapes)
 
 
-def _load(family: str, text: str) -> dict[str, PartType]:
-    data: dict[str, Any] = read_yaml(text, f"configs/parts/{family}.yaml")
+def _load(family: str, text: str, source: str) -> dict[str, PartType]:
+    data: dict[str, Any] = read_yaml(text, source)
+    try:
+        return _sizes(family, data)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"key {error} is missing" if isinstance(error, KeyError) else error
+        raise ValueError(f"{source}: {what}") from error
+
+
+def _sizes(family: str, data: Mapping[str, Any]) -> dict[str, PartType]:
+    if set(data["sizes"]) != set(SIZES):
+        raise ValueError(f"sizes {', '.join(data['sizes'])}: {', '.join(SIZES)} are needed")
     if unknown := set(data) - _KEYS:
-        raise ValueError(f"part family {family}: unknown key {sorted(unknown)[0]!r}")
+        raise ValueError(f"unknown key {sorted(unknown)[0]!r}: allowed are {', '.join(sorted(_KEYS))}")
     return {
         size: PartType(
             family,
@@ -161,7 +173,23 @@ def _load(family: str, text: str) -> dict[str, PartType]:
 
 @cache
 def families() -> Mapping[str, Mapping[str, PartType]]:
-    """All part types by family and size; a family is one YAML file."""
+    """All part types by family and size; a family is one YAML file, here or outside."""
     folder = files("configs") / "parts"
-    names = sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
-    return {n: _load(n, (folder / f"{n}.yaml").read_text(encoding="utf-8")) for n in names}
+    own = sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
+    texts = {n: ((folder / f"{n}.yaml").read_text(encoding="utf-8"), f"configs/parts/{n}.yaml") for n in own}
+    for name, path in extensions.added("parts", own, ".yaml").items():
+        texts[name] = path.read_text(encoding="utf-8"), str(path)
+    found = {name: _load(name, text, source) for name, (text, source) in texts.items()}
+    taken: dict[str, str] = {}
+    for name, sizes in found.items():
+        word = sizes["medium"].word
+        if word in taken:
+            raise ValueError(f"{texts[name][1]}: word {word!r} is that of {taken[word]} already")
+        taken[word] = name
+    return found
+
+
+@cache
+def outside_families() -> frozenset[str]:
+    """Families from outside: drawn only for tasks that name them."""
+    return frozenset(extensions.added("parts", suffix=".yaml"))

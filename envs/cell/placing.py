@@ -41,6 +41,7 @@ class PlaceTask(Task):
     WITHIN_M = 0.010
     weights = MappingProxyType({"reach": 1.0, "grasp": 1.0, "carry": 2.0, "place": 2.0, "leave": 1.0})
     tolerance: ClassVar[tuple[float, ...]] = (WITHIN_M, GAP_M, LEAN_RAD, 0.5, 0.5)
+    goals: ClassVar[tuple[str, ...]] = ("off the place [m]", "gap [m]", "lean [rad]", "let go", "hand away")
 
     def achieved(self, cell: Cell, now: Snapshot) -> list[float]:
         """Distance from the place (m, level), gap below the part (m), lean (rad), let go, hand away."""

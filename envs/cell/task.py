@@ -29,6 +29,7 @@ class Task(ABC):
     machines: ClassVar[tuple[str, ...]] = ()  # those that it can be done with, the usual one first
     workholding: ClassVar[str] = ""  # what the named part must suit: "chuck", "vise", "" for any
     families: ClassVar[tuple[str, ...]] = ()  # that the named part may be of; () for all of the split
+    factors: ClassVar[tuple[str, ...]] = ()  # from outside, which it finds in `Draw.extra`
     commands: ClassVar[bool] = False  # whether actions end with a request to the machine
     cycle_s: ClassVar[float] = 0.0  # machining time, where it is not the machine's own
     starts_in_machine: ClassVar[bool] = False
@@ -40,6 +41,8 @@ class Task(ABC):
     max_steps: ClassVar[int] = 200
     weights: ClassVar[Mapping[str, float]] = {}
     tolerance: ClassVar[tuple[float, ...]] = ()
+    goals: ClassVar[tuple[str, ...]] = ()  # what the numbers of the goal are, with "[unit]" where it has one
+    view: ClassVar[str] = "cell"  # of `layout.VIEWS`: from where people see what matters
     norm: ClassVar[bool] = False  # the first three numbers of the goal are a position, judged by distance
     HOLD_STEPS: ClassVar[int] = 5
 

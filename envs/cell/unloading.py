@@ -56,6 +56,7 @@ class UnloadTask(PlaceTask):
     target = " into the outfeed"
     stations = ("outfeed",)
     starts_in_machine = True
+    view = "left"
 
     def destination_m(self, cell: Cell, now: Snapshot) -> Vec3:
         """The middle of the outfeed's top."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -13,19 +13,9 @@ from typing import Any
 import numpy as np
 
 from configs.strict_yaml import read_yaml
+from envs.cell.factor import Factor, drawn, outside
 
-
-@dataclass(frozen=True)
-class Factor:
-    """A number that varies: its unit, what it does, and the range that makes sense at all."""
-
-    unit: str
-    meaning: str
-    lowest: float
-    highest: float
-
-
-FACTORS: Mapping[str, Factor] = {
+_BUILT_IN: Mapping[str, Factor] = {
     "part_position_mm": Factor("mm", "each part from its slot, along x and along y", -30.0, 30.0),
     "part_yaw_deg": Factor("deg", "each part about the vertical", -180.0, 180.0),
     "part_size_mm": Factor("mm", "added to the size across, in tolerances of the family", -0.2, 0.2),
@@ -41,6 +31,7 @@ FACTORS: Mapping[str, Factor] = {
         "mm", "each camera from where it was calibrated, along x, y and z", -100.0, 100.0
     ),
 }
+FACTORS: Mapping[str, Factor] = {**_BUILT_IN, **outside(_BUILT_IN)}
 CHOICES = ("colours", "families", "sizes", "wording", "table")
 LEVELS = ("nominal", "seen", "unseen-easy", "unseen-hard")
 
@@ -54,18 +45,19 @@ class Split:
     factors: Mapping[str, tuple[float, float]]
     choices: Mapping[str, tuple[str, ...]]
     sha256: str
+    extra: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of factors from outside
 
     def __post_init__(self) -> None:
         for name, (low, high) in self.factors.items():
-            if name not in FACTORS:
+            if name not in _BUILT_IN:
                 raise ValueError(
-                    f"split {self.level}: unknown factor {name!r}: allowed are {', '.join(FACTORS)}"
+                    f"split {self.level}: unknown factor {name!r}: allowed are {', '.join(_BUILT_IN)}"
                 )
             known = FACTORS[name]
             if not known.lowest <= low <= high <= known.highest:
                 allowed = f"{known.lowest} to {known.highest} {known.unit}"
                 raise ValueError(f"split {self.level}: {name} [{low}, {high}]: allowed are {allowed}")
-        if missing := set(FACTORS) - set(self.factors) or set(CHOICES) - set(self.choices):
+        if missing := set(_BUILT_IN) - set(self.factors) or set(CHOICES) - set(self.choices):
             raise ValueError(f"split {self.level}: {sorted(missing)[0]!r} is missing")
 
     def draw(self, rng: np.random.Generator, factor: str, n: int = 1) -> list[float]:
@@ -73,6 +65,25 @@ class Split:
         low, high = self.factors[factor]
         values: list[float] = rng.uniform(low, high, n).tolist()
         return values
+
+    def with_factors(self, names: Iterable[str]) -> Split:
+        """The split of a task that draws factors from outside too; its hash tells of them.
+
+        Raises:
+            ValueError: for a name that is no factor from outside.
+        """
+        extra, digest = {}, hashlib.sha256(self.sha256.encode())
+        for name in names:
+            if name in _BUILT_IN or name not in FACTORS:
+                known = ", ".join(set(FACTORS) - set(_BUILT_IN)) or "none"
+                raise ValueError(f"factor {name!r}: those from outside are {known}")
+            extra[name] = FACTORS[name].ranges.get(self.level, FACTORS[name].ranges["seen"])
+            digest.update(f"{name}\n{FACTORS[name].text}".encode())
+        return replace(self, extra=extra, sha256=digest.hexdigest()) if extra else self
+
+    def draw_extra(self, rng: np.random.Generator) -> dict[str, float]:
+        """Draw a value of each factor from outside, in its unit; `rng` goes on as if nothing was drawn."""
+        return drawn(self.extra, rng) if self.extra else {}
 
     def choose(self, rng: np.random.Generator, choice: str) -> str:
         """One of the choices, each as likely."""

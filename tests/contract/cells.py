@@ -29,6 +29,21 @@ def make(env_id, **options):
     return gymnasium.make(env_id, **options).unwrapped
 
 
+def arms_of(env_id):
+    """The usual arm, and one of the others for each id in turn: every arm meets some task."""
+    others = [arm for arm in ARMS if arm != "lrmate200id"]
+    return ("lrmate200id", others[envs.ENV_IDS.index(env_id) % len(others)])
+
+
+def pairs():
+    """Every id with every arm; those that are not in turn are slow."""
+    return [
+        pytest.param(i, arm, marks=() if arm in arms_of(i) else pytest.mark.slow, id=f"{i}-{arm}")
+        for i in envs.ENV_IDS
+        for arm in ARMS
+    ]
+
+
 def gripper(env):
     """Index of the gripper's number in an action; a request to the machine may follow it."""
     return -2 if env.task.commands else -1
@@ -164,7 +179,7 @@ def report():
     """Print a JSON object of hashes that have to be the same in every process."""
     hashes = {}
     for env_id in envs.ENV_IDS:
-        for robot in ARMS:
+        for robot in arms_of(env_id):
             env = make(env_id, observation="flat", robot=robot)
             trail = stretch(env, 11, 70, expert) + stretch(env, None, 50)
             hashes[f"{env_id} {robot}"] = digest(trail)

@@ -28,8 +28,8 @@ def test_stable_baselines_checker(env_id, control):
     cells.baselines_checker(env_id, control=control)
 
 
-@pytest.mark.parametrize("robot", ARMS)
-@pytest.mark.parametrize(("env_id", "control"), CASES)
+@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize(("env_id", "robot"), cells.pairs())
 def test_resets_are_exact_and_numbers_finite(env_id, control, robot):
     env = cells.make(env_id, control=control, robot=robot, observation="flat")
     first = cells.stretch(env, 3, 40)
@@ -60,10 +60,10 @@ def rotation_vector(r):
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("robot", ARMS)
+@pytest.mark.parametrize(("env_id", "robot"), cells.pairs())
 @pytest.mark.parametrize(
-    ("env_id", "control", "axis"),
-    [(i, c, a) for i in envs.ENV_IDS for c, n in (("ee", 6), ("ee_yaw", 4)) for a in range(n)],
+    ("control", "axis"),
+    [(c, a) for c, n in (("ee", 6), ("ee_yaw", 4)) for a in range(n)],
 )
 def test_the_hand_moves_along_the_commanded_axis(env_id, control, axis, robot, sign):
     """Numbers 0 to 2 shift, 3 to 5 turn about the world's axes; `ee_yaw` has the vertical alone."""
@@ -99,8 +99,7 @@ def test_the_last_number_closes_the_gripper_where_negative(env_id, control):
     env.close()
 
 
-@pytest.mark.parametrize("robot", ARMS)
-@pytest.mark.parametrize("env_id", envs.ENV_IDS)
+@pytest.mark.parametrize(("env_id", "robot"), cells.pairs())
 def test_a_joint_action_moves_that_joint_alone(env_id, robot):
     env = cells.make(env_id, control="joint", robot=robot, split="nominal", observation="flat")
     for joint, spec in enumerate(env.cell.arm_spec.joints):

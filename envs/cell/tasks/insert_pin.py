@@ -62,6 +62,7 @@ class InsertPin(PlaceTask):
     WITHIN_M = WITHIN_M
     weights = MappingProxyType({**PlaceTask.weights, "insert": 2.0, "gentle": 1.0})
     tolerance = (WITHIN_M, GAP_M, LEAN_RAD, 0.5, 0.5, FORCE_N * _N)
+    goals = (*PlaceTask.goals, "peak force [100 N]")
 
     def complete(self, rng: np.random.Generator, draw: Draw, spread: float) -> Draw:
         """The hole: its diameter, and where the fixture offset puts it."""

@@ -32,6 +32,7 @@ class LoadChuck(LoadTask):
     machines = ("vertical_lathe", "horizontal_lathe")
     workholding = "chuck"
     tolerance = (RUN_OUT_M, GAP_M, 0.5, 0.5, 0.5)
+    goals = ("run-out [m]", "gap [m]", "clamped hard", "released", "arm clear")
 
     def achieved(self, cell: Cell, now: Snapshot) -> list[float]:
         """Run-out (m), gap (m), clamped hard, released, arm clear."""

@@ -38,6 +38,7 @@ class LoadVise(LoadTask):
     machines = ("machining_centre",)
     workholding = "vise"
     tolerance = (GAP_M, GAP_M, GAP_M, 0.5, 0.5, 0.5)
+    goals = ("jaw gap [m]", "stop gap [m]", "bed gap [m]", "clamped hard", "released", "arm clear")
     ON_AXIS_M = 0.0003
     TURNED_RAD = 0.005
     # Pressed on the bed a little: what falls a tenth of a millimetre when let go jumps off the stop.

@@ -29,6 +29,8 @@ class MeasurePart(PlaceTask):
     stations = ("gauge",)
     WITHIN_M = station("gauge").within_m
     tolerance = (WITHIN_M, GAP_M, LEAN_RAD, 0.5, 0.5, 0.5)
+    goals = (*PlaceTask.goals, "measured")
+    view = "left"
 
     def complete(self, rng: np.random.Generator, draw: Draw, spread: float) -> Draw:
         """The gauge's anvil, and its error this time."""

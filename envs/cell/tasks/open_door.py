@@ -59,6 +59,8 @@ class OpenDoor(Task):
     max_steps = 200
     weights = MappingProxyType({"reach": 1.0, "grasp": 1.0, "pull": 3.0, "leave": 1.0})
     tolerance = (OPEN_WITHIN_M, 0.5, 0.5)
+    goals = ("door's opening [m]", "handle let go", "hand away")
+    view = "left"
 
     def complete(self, rng: np.random.Generator, draw: Draw, spread: float) -> Draw:
         """How far the door is ajar and the friction of its rail, uniform."""

@@ -34,6 +34,7 @@ class PickPart(Task):
     max_steps = 160
     weights = MappingProxyType({"reach": 1.0, "grasp": 1.0, "carry": 2.0})
     tolerance = (WITHIN_M, WITHIN_M, WITHIN_M, 0.5)
+    goals = ("part x [m]", "part y [m]", "part z [m]", "held")
     norm = True
 
     def complete(self, rng: np.random.Generator, draw: Draw, spread: float) -> Draw:

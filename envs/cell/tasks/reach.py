@@ -36,6 +36,7 @@ class Reach(Task):
     max_steps = 60
     weights = MappingProxyType({"reach": 1.0})
     tolerance = (REACHED_M, REACHED_M, REACHED_M)
+    goals = ("hand x [m]", "hand y [m]", "hand z [m]")
     norm = True
 
     def complete(self, rng: np.random.Generator, draw: Draw, spread: float) -> Draw:

@@ -26,6 +26,7 @@ class SortParts(PlaceTask):
     name = "SortParts"
     verb = "sort"
     stations = PLACES
+    view = "left"
 
     def complete(self, rng: np.random.Generator, draw: Draw, spread: float) -> Draw:
         """One of the places, each as likely."""

@@ -51,6 +51,8 @@ class TendMachine(PlaceTask):
         {"reach": 1.0, "load": 2.0, "machined": 2.0, "measured": 1.0, "place": 1.0, "leave": 1.0}
     )
     tolerance = (PlaceTask.WITHIN_M, GAP_M, LEAN_RAD, 0.5, 0.5, 0.5, 0.5)
+    goals = (*PlaceTask.goals, "machined", "measured")
+    view = "left"
     _load = LoadChuck()
 
     def complete(self, rng: np.random.Generator, draw: Draw, spread: float) -> Draw:
