@@ -23,7 +23,7 @@ class Plc:
 
     STILL_S = 0.15
     SEAT_S = 0.50
-    DWELL_S = 0.60
+    DWELL_S = 1.0
 
     def __init__(self, machine: MachineTool, *, commanded: bool = False):
         self.machine, self.commanded = machine, commanded

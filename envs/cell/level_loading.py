@@ -29,6 +29,7 @@ LAST_RAD = 0.1
 ON_AXIS_M, ASKEW_RAD, TURNED_RAD, TRIM = 0.0002, 0.001, 0.006, 0.3
 # Straighter than this between the jaws, it is left alone: friction lets what is still corrected overshoot.
 STRAIGHT_RAD = 0.0003
+CENTRED_M = 0.00001
 STILL_M, STILL_RAD_S = 0.0008, 0.02
 # A part this close to the stop is between the jaws, so far off at most; this close to its seat it may be
 # clamped.
@@ -109,16 +110,12 @@ def _line_up(cell: Cell, now: Snapshot, home: Vec3, to_yaw: float, pull: KeyPose
             # A hand at rest is a little off where it is told to be.
             x = at[0] + gap_m + PRESS_M if settled else seat.position_m[0]
             seat = replace(seat, position_m=(x, at[1], at[2]), speed_m_s=TOUCH_M_S)
-        if askew > STRAIGHT_RAD and machine is not None and machine.clamp != Clamp.HARD:
-            # What stop and jaws turn in the fingers is turned back about the part's bottom, which they hold.
-            up_rad, aside_rad = TRIM * droop, TRIM * veer
+        if machine is not None and machine.clamp != Clamp.HARD:
+            # What stop and jaws turn in the fingers is turned back, and where they hold it, kept on the axis.
+            up_rad, aside_rad = (TRIM * droop, TRIM * veer) if askew > STRAIGHT_RAD else (0.0, 0.0)
             x, y, z = seat.position_m
-            seat = replace(
-                seat,
-                position_m=(x, y - hold_m * aside_rad, z - hold_m * up_rad),
-                tilt_rad=tilt + up_rad,
-                pan_rad=pan + aside_rad,
-            )
+            y, z = y + TRIM * (home[1] - part.grip_m[1]), z + TRIM * (home[2] - part.grip_m[2])
+            seat = replace(seat, position_m=(x, y, z), tilt_rad=tilt + up_rad, pan_rad=pan + aside_rad)
         return [pull, *rest] if cell.plc.wants_removal else [seat, *rest]
     level = replace(
         _before_door(cell, (at[1] + off_y, at[2] + off_z), to_yaw, tilt + droop), pan_rad=pan + veer
