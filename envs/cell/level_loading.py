@@ -115,7 +115,9 @@ def _line_up(cell: Cell, now: Snapshot, home: Vec3, to_yaw: float, pull: KeyPose
             up_rad, aside_rad = (TRIM * droop, TRIM * veer) if askew > STRAIGHT_RAD else (0.0, 0.0)
             x, y, z = seat.position_m
             y, z = y + TRIM * (home[1] - part.grip_m[1]), z + TRIM * (home[2] - part.grip_m[2])
-            seat = replace(seat, position_m=(x, y, z), tilt_rad=tilt + up_rad, pan_rad=pan + aside_rad)
+            yaw = now.command_yaw_rad + TRIM * (to_yaw - now.command_yaw_rad)
+            seat = replace(seat, yaw_rad=yaw, tilt_rad=tilt + up_rad, pan_rad=pan + aside_rad)
+            seat = replace(seat, position_m=(x, y, z))
         return [pull, *rest] if cell.plc.wants_removal else [seat, *rest]
     level = replace(
         _before_door(cell, (at[1] + off_y, at[2] + off_z), to_yaw, tilt + droop), pan_rad=pan + veer
