@@ -120,7 +120,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
                 joints, config.cameras, config.image_size, depth=depth, labels=config.segmentation
             )
         else:
-            self._observer = StateObserver(task, joints, flat=config.observation == "flat")
+            flat, level = config.observation == "flat", self.cell.level
+            self._observer = StateObserver(task, joints, flat=flat, level=level)
         self._stress = stress.parse(config.stress)
         self._faults = SensorFaults(*self._observer.signals)
         self._tolerance = np.array(task.tolerance)
@@ -263,8 +264,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
     @property
     def plan_controls(self) -> tuple[str, ...]:
         """Controls by which the plan can be followed, the usual one first."""
-        machine = self.cell.machine_spec
-        return ("ee",) if machine is not None and machine.level else ("ee_yaw", "ee")
+        return ("ee",) if self.cell.level else ("ee_yaw", "ee")
 
     def plan(self) -> list[KeyPose]:
         """Key poses that remain, from true poses.

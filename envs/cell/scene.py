@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from operator import mul
 from typing import Any
 
-from envs.cell import plate
+from envs.cell import level_reach, plate
 from envs.cell.draw import Candidate, Draw
-from envs.cell.layout import CAMERAS, TABLE_Y_M, Layout, scenery
+from envs.cell.layout import CAMERAS, LEVEL_CAMERAS, TABLE_Y_M, Layout, scenery
 from envs.cell.part_state import PartState as PartState
 from envs.cell.parts import COLOURS, PartType
 from envs.cell.seating import sensed_gap_m, upright
@@ -82,10 +82,11 @@ class Cell:
         self.ledger = Ledger()
         self.time_s, self.energy_j = 0.0, 0.0
         self.layout = replace(self.layout, base_m=self.arm_spec.mount_m)
-        self._level = self.machine_spec is not None and self.machine_spec.level
-        if self.machine_spec is not None and self._level:
+        self.level = self.machine_spec is not None and self.machine_spec.level
+        if self.machine_spec is not None and self.level:
             door_x_m = self.machine_spec.front_x_m - BEFORE_DOOR_M
             self.layout = replace(self.layout, door_x_m=door_x_m, travel_z_m=self.machine_spec.chuck_m[2])
+            level_reach.check(self.arm_spec, self.gripper, self.machine_spec, self.layout)
 
     # -- building ---------------------------------------------------------------------------------
     def build(self, draw: Draw) -> None:
@@ -117,7 +118,7 @@ class Cell:
         self._refused, self.peak_force_n, self.measured_mm = 0, 0.0, 0.0
         self._poses = [world.pose(body) for body in self.bodies]
         pairs = zip(self.kinds, self._poses, strict=True)
-        self._parts = [PartState.of(kind, *at, level=self._level) for kind, at in pairs]
+        self._parts = [PartState.of(kind, *at, level=self.level) for kind, at in pairs]
 
     def _build_arm(self, draw: Draw) -> None:
         grip = replace(
@@ -270,7 +271,7 @@ class Cell:
             at = pose(body)
             if at != self._poses[k]:
                 self._poses[k] = at
-                self._parts[k] = PartState.of(self.kinds[k], *at, level=self._level)
+                self._parts[k] = PartState.of(self.kinds[k], *at, level=self.level)
         return self._parts.copy()
 
     def _holds(self, hand: HandState, part: PartState) -> bool:
@@ -310,12 +311,17 @@ class Cell:
         self.ledger.append(self.time_s, "success" if success else "failure", "episode")
 
     # -- cameras ----------------------------------------------------------------------------------
+    @property
+    def cameras(self) -> dict[str, CameraSpec]:
+        """The cameras by name, as they are meant to stand."""
+        return LEVEL_CAMERAS if self.level else CAMERAS
+
     def camera_spec(self, name: str, *, true: bool) -> CameraSpec:
         """A camera by name: where it truly is, or where the cell believes it to be."""
-        spec = CAMERAS[name]
+        spec = self.cameras[name]
         if not true:
             return spec
-        offset = self.draw.camera_offset_m[list(CAMERAS).index(name)]
+        offset = self.draw.camera_offset_m[list(self.cameras).index(name)]
         eye = tuple(a + b for a, b in zip(spec.eye_m, offset, strict=True))
         return replace(spec, eye_m=(eye[0], eye[1], eye[2]))
 

@@ -9,12 +9,13 @@ from cells import MACHINES, digest, episode, make, stretch
 
 import envs
 from envs.cell.level_loading import LEVEL_RAD
+from envs.cell.observation import state_names
 from envs.cell.part_state import PartState
 from envs.cell.parts import families
 from envs.cell.plan import KeyPose, Stride
 from envs.cell.seating import upright
 from envs.cell.turning import rotation_between, tool_down, tool_rotation, turned, turns_of
-from robots.catalog import machine_spec
+from robots.catalog import ARMS, machine_spec
 from robots.machine_body import MachineSpec, laid, stood
 
 SPEC = machine_spec("horizontal_lathe")
@@ -122,6 +123,54 @@ def test_the_expert_loads_it_without_a_bump():
         assert not world.touching(world.body("arm"), world.body("part_0"))
         gaps = [world.gap_m(world.body("part_0"), world.body("chuck"), 0.01, link_b=jaw) for jaw in (0, 1, 2)]
         assert max(map(abs, gaps)) < 1e-4
+    env.close()
+
+
+@pytest.mark.parametrize("robot", [arm for arm in ARMS if arm not in ("lrmate200id", "panda")])
+def test_every_arm_that_can_hold_its_tool_level_loads_it(robot):
+    env = make(MACHINES[0][0], machine=MACHINES[0][1], control="ee", observation="flat", robot=robot)
+    assert sum(episode(env, seed)[2]["is_success"] for seed in range(EPISODES)) >= EPISODES - 1
+    env.close()
+
+
+def test_an_arm_that_cannot_is_refused_in_one_line():
+    with pytest.raises(ValueError, match=r"panda.*level") as caught:
+        make(MACHINES[0][0], machine=MACHINES[0][1], control="ee", robot="panda")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_task_that_it_is_not_for_is_refused():
+    with pytest.raises(ValueError, match=r"horizontal_lathe.*vertical_lathe"):
+        make("Monozukuri/UnloadChuck-v0", machine="horizontal_lathe", control="ee")
+
+
+def test_state_tells_how_tool_and_part_are_turned():
+    env = make(MACHINES[0][0], machine=MACHINES[0][1], control="ee", observation="state")
+    joints = len(env.cell.arm_spec.joints)
+    usual, names = state_names(type(env.task), joints), state_names(type(env.task), joints, level=True)
+    assert names[: len(usual)] == usual
+    observation, _ = env.reset(seed=0)
+    first = dict(zip(names, observation["observation"], strict=True))
+    assert (first["tool_x"], first["tool_z"]) == pytest.approx((0.0, -1.0), abs=1e-6)
+    assert first["seat_up_z"] == pytest.approx(0.0, abs=1e-3)
+    over = False
+    while not over:
+        observation, _, terminated, truncated, _ = env.step(env.expert_action())
+        over = terminated or truncated
+    last = dict(zip(names, observation["observation"], strict=True))
+    assert last["tool_x"] == pytest.approx(1.0, abs=1e-2)
+    assert last["seat_up_z"] == pytest.approx(1.0, abs=1e-6)
+    assert max(abs(last["lean_x_6mm"]), abs(last["lean_y_6mm"])) < 0.1 / 6
+    env.close()
+
+
+def test_the_chuck_camera_sees_the_chuck():
+    env = make(MACHINES[0][0], machine=MACHINES[0][1], control="ee", observation="rgb", cameras=("chuck",))
+    observation, _ = env.reset(seed=0)
+    column, row, depth = observation["calibration_chuck"] @ [*env.cell.machine.spec.chuck_m, 1.0]
+    size = env.config.image_size
+    assert depth > 0.0
+    assert max(abs(column / depth - size / 2), abs(row / depth - size / 2)) < size / 4
     env.close()
 
 

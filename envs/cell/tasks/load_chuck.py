@@ -1,7 +1,8 @@
 """LoadChuck: put the named part into the three-jaw chuck of a turning centre and leave.
 
 The spindle's axis is up, or level (machine "horizontal_lathe"): then the hand tilts the part before the door,
-the PLC clamps hard while the hand still holds it, and control "ee" is needed.
+the PLC clamps hard while the hand still holds it, and control "ee" is needed; the state ends with where the
+tool points and how the part lies against the spindle's axis. The Panda cannot hold its tool level there.
 
 Randomised: two to four candidates of different colour, any size and slot (the named one
 fits a chuck, blocks are distractors); pose, size, mass and friction by the split (seen: +-20 mm, any yaw,
