@@ -12,7 +12,7 @@ from agents.policy import Action, Needs, Observation, Policy, Privileged
 class Expert(Policy, Privileged):
     """Asks the environment that it is bound to what a skilled hand would do now."""
 
-    controls = ("ee_yaw",)
+    controls = ("ee_yaw", "ee")
     needs = Needs(observation="flat", control="ee_yaw")
 
     def bind(self, env: gymnasium.Env[Any, Any]) -> None:

@@ -25,6 +25,7 @@ _ORDER = re.compile(r"the (?P<size>\w+) (?P<colour>\w+) (?P<part>\w+) from (?:sl
 _SLOT = re.compile(r"from slot (\d+)")
 _TARGET = re.compile(r"(?:into|on) the (.+?)(?: now)?$")
 SETTLED_M = 5e-4
+TURNED_RAD = 0.01
 # Orders seen in a row without a new program before teaching ends.
 _PATIENCE, _MOST = 400, 2000
 
@@ -73,7 +74,7 @@ NO_PART: Key = (None, None, None, None)
 class Taught(Policy, Teachable):
     """Replays the program of the order's part and slot; waits for signals, checks nothing else."""
 
-    controls = ("ee_yaw",)
+    controls = ("ee_yaw", "ee")
     needs = Needs(observation="rgb", control="ee_yaw", cameras=())
     # Steps to wait for a signal before going on regardless.
     patience = 40
@@ -138,7 +139,11 @@ class Taught(Policy, Teachable):
 
     def towards(self, key: Any, robot: np.ndarray) -> Action:
         """The action from the commanded pose towards a key pose."""
-        action = self.stride.action(key, robot[COMMANDED].tolist(), tool_yaw(robot[ROTATION]))
+        at, turn = robot[COMMANDED].tolist(), robot[ROTATION]
+        if self.needs.control == "ee":
+            action = self.stride.ee_action(key, at, matrix(turn))
+        else:
+            action = self.stride.action(key, at, tool_yaw(turn))
         return np.clip(np.array(action, np.float32), -1.0, 1.0)
 
     def advance(self, robot: np.ndarray, machine: np.ndarray) -> None:
@@ -159,13 +164,33 @@ def tool_yaw(quaternion: np.ndarray) -> float:
     return math.atan2(2 * (x * y + z * w), 1 - 2 * (y * y + z * z))
 
 
+def matrix(quaternion: np.ndarray) -> tuple[float, ...]:
+    """The rotation, row-major (9,), of an (x, y, z, w) quaternion."""
+    x, y, z, w = quaternion.tolist()
+    return (
+        *(1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
+        *(2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
+        *(2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
+    )
+
+
+def turned_to(key: Any, quaternion: np.ndarray) -> bool:
+    """Whether a tool is turned as a key pose asks for: its yaw, or where a tilted one points."""
+    if key.tilt_rad:
+        r, tilt, pan = matrix(quaternion), key.tilt_rad, key.pan_rad
+        level = math.sin(tilt)
+        points = (level * math.cos(pan), level * math.sin(pan), -math.cos(tilt))
+        return math.dist((r[2], r[5], r[8]), points) < TURNED_RAD
+    turn = tool_yaw(quaternion) - key.yaw_rad
+    return abs(turn - 2 * math.pi * round(turn / (2 * math.pi))) < TURNED_RAD
+
+
 def arrived(key: Any, robot: np.ndarray) -> bool:
     """Whether the commanded and the measured hand are at a key pose."""
     goal = np.array(key.position_m)
-    turn = tool_yaw(robot[ROTATION]) - key.yaw_rad
-    turn -= 2 * math.pi * round(turn / (2 * math.pi))
     commanded = float(np.abs(robot[COMMANDED] - goal).max())
-    return commanded < 5e-4 and abs(turn) < 0.01 and float(np.abs(robot[MEASURED] - goal).max()) < 4e-3
+    there = commanded < 5e-4 and turned_to(key, robot[ROTATION])
+    return there and float(np.abs(robot[MEASURED] - goal).max()) < 4e-3
 
 
 def signal(key: Any, robot: np.ndarray, machine: np.ndarray) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from agents import catalog
 from agents.checkpoint import CheckpointError
 from agents.learner import Episode, Rollouts
-from agents.policy import Policy, Teachable
+from agents.policy import Policy, Privileged, Teachable
 from experiments.config import read_yaml
 from experiments.errors import UserError, user_input
 from experiments.executor import Workers
@@ -65,8 +66,25 @@ def prepared(
     policy = load(what, names["task"], names["control"])
     options = {key: names[key] for key in ("robot", "split")}
     request = request_for(names["task"], policy.needs, **options, **(own or {}))
+    if "machine" in (own or {}) and _follows(policy, request):
+        request = request_for(names["task"], policy.needs, **options, **(own or {}))
     teach(policy, request)
     return policy, request
+
+
+def _follows(policy: Policy, request: EnvRequest) -> bool:
+    """Gives an agent that follows plans the control that this machine's plan needs, if another."""
+    if not isinstance(policy, Privileged | Teachable):
+        return False
+    env: Any = request.make()
+    controls = env.unwrapped.plan_controls
+    env.close()
+    if policy.needs.control in controls:
+        return False
+    wanted = next((name for name in controls if name in policy.controls), None)
+    if wanted is not None:
+        policy.needs = replace(policy.needs, control=wanted)
+    return wanted is not None
 
 
 def load(what: str, task: str, control: str) -> Policy:

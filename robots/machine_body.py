@@ -43,15 +43,20 @@ class Chip:
     thickness_m: float = 0.0003
     side_m: float = 0.004
 
-    def shapes(self) -> tuple[Shape, ...]:
-        """What it is made of, about where it lies."""
-        size = (self.side_m, self.side_m, self.thickness_m)
-        return (Shape("box", size, (0.0, 0.0, self.thickness_m / 2), rgba=_CHIP),)
+    def shapes(self, *, level: bool = False) -> tuple[Shape, ...]:
+        """What it is made of, about where it lies, or sticks to the stop of a level spindle."""
+        size, at = (self.side_m, self.side_m, self.thickness_m), (0.0, 0.0, self.thickness_m / 2)
+        if level:
+            size, at = (self.thickness_m, self.side_m, self.side_m), laid(at)
+        return (Shape("box", size, at, rgba=_CHIP),)
 
 
 @dataclass(frozen=True)
 class MachineSpec:
-    """A machine tool with a chuck, its axis up, or a vise on a table, in world coordinates.
+    """A machine tool with a chuck, its axis up or level, or a vise on a table, in world coordinates.
+
+    A "level" spindle points along -x, towards the robot: everything about its chuck is that of an upright one
+    laid down by `laid`.
 
     `chuck_m` is where the middle of a seated part's bottom belongs. `jaw_radius_m` is how far from there the
     faces of moving jaws stand open: they are set up for the job, `JAWS_OPEN_M` outside the part, and travel
@@ -87,10 +92,15 @@ class MachineSpec:
     door_drive: Literal["power", "hand"] = "power"
     door_friction_n: float = 15.0
     stop_height_m: float = 0.012
+    spindle: Literal["upright", "level"] = "upright"
 
     def __post_init__(self) -> None:
         if self.workholding not in ("chuck", "vise"):
             raise ValueError(f"workholding {self.workholding!r}: allowed are chuck, vise")
+        if self.spindle not in ("upright", "level"):
+            raise ValueError(f"spindle {self.spindle!r}: allowed are 'upright', 'level'")
+        if self.level and self.workholding == "vise":
+            raise ValueError("spindle 'level': only with workholding 'chuck'")
         if not 0.002 <= self.jaw_stroke_m <= 0.004:
             raise ValueError(f"jaw_stroke_m {self.jaw_stroke_m}: allowed are 0.002 to 0.004")
         if not 0.0 < self.soft_force_n < self.settle_force_n < self.clamp_force_n:
@@ -99,6 +109,11 @@ class MachineSpec:
             raise ValueError(f"door_drive {self.door_drive!r}: allowed are 'power', 'hand'")
         if not 0.0 < self.door_friction_n <= 100.0:
             raise ValueError(f"door_friction_n {self.door_friction_n}: allowed are above 0 to 100")
+
+    @property
+    def level(self) -> bool:
+        """Whether the spindle's axis is level."""
+        return self.spindle == "level"
 
     @property
     def holding_force_n(self) -> float:
@@ -119,6 +134,16 @@ class MachineSpec:
         """Where the middle of a seated part's bottom is: a vise shifts it by half of what it is oversize."""
         (x, y, z), off = self.chuck_m, across_m / 2 - self.half_m
         return (x - off, y - off, z) if self.workholding == "vise" else self.chuck_m
+
+
+def laid(vector: Vec3) -> Vec3:
+    """A vector turned by a quarter about -y: what pointed up points along -x, towards the robot."""
+    return (-vector[2], vector[1], vector[0])
+
+
+def stood(vector: Vec3) -> Vec3:
+    """A vector turned back from `laid`."""
+    return (vector[2], vector[1], -vector[0])
 
 
 @lru_cache(maxsize=16)
@@ -157,11 +182,30 @@ def frame(spec: MachineSpec) -> tuple[Shape, ...]:
             box((deep, 0.02, top), (mid, s * y, top / 2), _SKIN, glass=True),
         ]
     parts += [
-        *(_vise_stand(spec) if spec.workholding == "vise" else _chuck_stand(spec)),
+        *_stand(spec),
         box((deep, 2 * y, 0.05), (mid, 0, 0.025), _CAST),
         box((0.04, 2 * y, top), (back, 0, top / 2), _SKIN),
     ]
     return tuple(parts)
+
+
+def _stand(spec: MachineSpec) -> list[Shape]:
+    if spec.workholding == "vise":
+        return _vise_stand(spec)
+    return _headstock(spec) if spec.level else _chuck_stand(spec)
+
+
+def _headstock(spec: MachineSpec) -> list[Shape]:
+    """Stop plate, chuck and headstock of a lathe with a level spindle, turret on a slant bed below."""
+    (cx, cy, cz), back, on_edge = spec.chuck_m, BACK_X_M, (0.0, math.pi / 2, 0.0)
+    head = (back - cx - 0.045, 0.24, cz + 0.08)
+    return [
+        Shape("cylinder", (0.018, 0.0015), (cx + 0.00075, cy, cz), on_edge, rgba=_DARK, collides=False),
+        Shape("cylinder", (0.090, 0.045), (cx + 0.0235, cy, cz), on_edge, rgba=_STEEL, collides=False),
+        Shape("box", (0.10, 0.18, 0.18), (cx + 0.05, cy, cz), rgba=_STEEL, visible=False),
+        Shape("box", head, (cx + 0.045 + head[0] / 2, cy, 0.05 + head[2] / 2), rgba=_CAST),
+        Shape("box", (0.10, 0.40, 0.06), (cx - 0.01, cy, 0.08), (0.0, -0.6, 0.0), rgba=_DARK, collides=False),
+    ]
 
 
 def _chuck_stand(spec: MachineSpec) -> list[Shape]:
@@ -196,32 +240,34 @@ def _vise_stand(spec: MachineSpec) -> list[Shape]:
 
 def jaws(spec: MachineSpec) -> list[Node]:
     """The three jaws, each sliding inwards from where it stands open."""
-    cx, cy, cz = spec.chuck_m
     depth, lift = 0.030, 0.0008
     height = spec.jaw_height_m
-    block = Shape(
-        "box",
-        (depth, spec.jaw_width_m, height - lift),
-        (depth / 2, 0.0, (height + lift) / 2),
-        rgba=JAW,
-    )
-    foot = Shape("box", (0.030, 0.024, 0.010), (0.043, 0.0, 0.005), rgba=JAW, collides=False)
-    jaw = Link(0.6, (depth / 2, 0.0, height / 2), (block, foot))
+    block = (depth, spec.jaw_width_m, height - lift), (depth / 2, 0.0, (height + lift) / 2)
+    foot = (0.030, 0.024, 0.010), (0.043, 0.0, 0.005)
+
+    def turned(vector: Vec3) -> Vec3:
+        return laid(vector) if spec.level else vector
+
+    def box(size: Vec3, at: Vec3, *, solid: bool) -> Shape:
+        lying = (size[2], size[1], size[0]) if spec.level else size
+        return Shape("box", lying, turned(at), rgba=JAW, collides=solid)
+
+    jaw = Link(0.6, turned((depth / 2, 0.0, height / 2)), (box(*block, solid=True), box(*foot, solid=False)))
     nodes = []
     for k in range(3):
         angle = 2.0 * math.pi * k / 3.0
         c, s = math.cos(angle), math.sin(angle)
         radius = spec.jaw_radius_m + (spec.jaw_wear_m if k == 0 else 0.0)
-        at = (cx + radius * c, cy + radius * s, cz)
+        x, y, z = (a + b for a, b in zip(spec.chuck_m, turned((radius * c, radius * s, 0.0)), strict=True))
         nodes.append(
             Node(
                 f"jaw_{k + 1}",
                 "prismatic",
                 -1,
-                at,
+                (x, y, z),
                 jaw,
-                axis=(-1.0, 0.0, 0.0),
-                rpy_rad=(0.0, 0.0, angle),
+                axis=turned((-1.0, 0.0, 0.0)),
+                rpy_rad=(-angle, 0.0, 0.0) if spec.level else (0.0, 0.0, angle),
                 upper=spec.jaw_stroke_m,
                 surface=Surface(spec.jaw_friction),
             )

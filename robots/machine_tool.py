@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from robots.chuck import Chuck
-from robots.machine_body import DOOR_TRAVEL_M, Chip, MachineSpec, door, frame, handle_at
+from robots.machine_body import DOOR_TRAVEL_M, Chip, MachineSpec, door, frame, handle_at, laid
 from robots.scene_types import Surface
 from robots.spec import ZERO, Link, Vec3
 from robots.vise import Vise
@@ -96,10 +96,11 @@ class MachineTool:
 
     def add_chip(self, chip: Chip) -> None:
         """Puts a chip on the seat (only while building)."""
-        x, y, z = self.spec.chuck_m
-        at = (x + chip.x_m, y + chip.y_m, z)
+        (x, y, z), level = self.spec.chuck_m, self.spec.level
+        dx, dy, dz = laid((chip.x_m, chip.y_m, 0.0)) if level else (chip.x_m, chip.y_m, 0.0)
+        at = (x + dx, y + dy, z + dz)
         surface = Surface(self.spec.seat_friction)
-        self._chip = self.world.add_fixed("chip", chip.shapes(), surface, xyz_m=at)
+        self._chip = self.world.add_fixed("chip", chip.shapes(level=level), surface, xyz_m=at)
         self._chip_goes = chip.blown_away
 
     def begin_closed(self) -> None:

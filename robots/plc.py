@@ -10,7 +10,9 @@ class Plc:
     """The machine's loading program.
 
     - part present and arm still for `STILL_S`: close the jaws gently;
-    - gripper open and jaws at rest, so that the part is centred: clamp hard;
+    - gripper open and jaws at rest, so that the part is centred: clamp hard; a level spindle does so while
+      the gripper still holds, `DWELL_S` after the gentle clamp: a part let go of would droop between gentle
+      jaws;
     - not clamped and seated within `SEAT_S`: alarm, open, wait until the part has been lifted out, blow;
     - clamped, seated and arm clear: close the door; door closed: start the cycle, once for each part;
     - cycle over: open the door; gripper closed on the machined part and arm still: unclamp.
@@ -21,10 +23,11 @@ class Plc:
 
     STILL_S = 0.15
     SEAT_S = 0.50
+    DWELL_S = 1.0
 
     def __init__(self, machine: MachineTool, *, commanded: bool = False):
         self.machine, self.commanded = machine, commanded
-        self._still_s = self._unseated_s = 0.0
+        self._still_s = self._unseated_s = self._soft_s = 0.0
         self._lift_out = False
         # What is clamped when the program starts has been machined.
         self._machined = machine.grip == Clamp.HARD
@@ -60,8 +63,11 @@ class Plc:
             waits = self._lift_out or self._machined
             if self._still_s >= self.STILL_S and not waits and m.arm_inside and not self.commanded:
                 m.set_clamp(Clamp.SOFT)
+                self._soft_s = 0.0
         elif m.clamp == Clamp.SOFT:
-            if gripper_open and m.fixture.still:
+            self._soft_s += period_s
+            ready = self._soft_s >= self.DWELL_S if m.spec.level else gripper_open
+            if ready and m.fixture.still:
                 self._unseated_s = 0.0
                 m.set_clamp(Clamp.HARD)
         else:

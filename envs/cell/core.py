@@ -120,7 +120,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
                 joints, config.cameras, config.image_size, depth=depth, labels=config.segmentation
             )
         else:
-            self._observer = StateObserver(task, joints, flat=config.observation == "flat")
+            flat, level = config.observation == "flat", self.cell.level
+            self._observer = StateObserver(task, joints, flat=flat, level=level)
         self._stress = stress.parse(config.stress)
         self._faults = SensorFaults(*self._observer.signals)
         self._tolerance = np.array(task.tolerance)
@@ -146,7 +147,9 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self.instruction = self.task.say(self.cell.draw)
         self._steps = self._held_steps = 0
         self._over = False
-        self._now = self.cell.snapshot(self._control.position_m, self._control.yaw_rad)
+        control = self._control
+        self._now = self.cell.snapshot(control.position_m, control.yaw_rad)
+        self._now.command_tilt_rad, self._now.command_pan_rad = control.tilt_rad, control.pan_rad
         self._observer.begin(self._now)
         self._faults.begin(self.cell.draw)
         observation, _, _, info = self._outcome(self._now)
@@ -189,6 +192,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         if cell.arm.guard(now.hand) or not whole or control.kind == "joint":
             control.sync()
             now.command_m, now.command_yaw_rad = control.position_m, control.yaw_rad
+        now.command_tilt_rad, now.command_pan_rad = control.tilt_rad, control.pan_rad
         self._now = now
         self._steps += 1
         observation, reward, success, info = self._outcome(now)
@@ -257,6 +261,11 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         """Equal sides of a part's outline as its drawing shows it, 0 for round; `part` is its word."""
         return next(t["medium"].symmetry for t in families().values() if t["medium"].word == part)
 
+    @property
+    def plan_controls(self) -> tuple[str, ...]:
+        """Controls by which the plan can be followed, the usual one first."""
+        return ("ee",) if self.cell.level else ("ee_yaw", "ee")
+
     def plan(self) -> list[KeyPose]:
         """Key poses that remain, from true poses.
 
@@ -269,11 +278,15 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         return self.task.plan(self.cell, self._now)
 
     def expert_action(self) -> npt.NDArray[np.float32]:
-        """The action of the plan followed from the true state now (for `control="ee_yaw"`)."""
-        if self._now is None or self.config.control != "ee_yaw":
-            raise RuntimeError("the expert acts after reset() and with control='ee_yaw'")
+        """The action of the plan followed from the true state now, for a control in `plan_controls`."""
+        kind, control = self.config.control, self._control
+        if self._now is None or kind not in self.plan_controls:
+            allowed = " or ".join(repr(name) for name in self.plan_controls)
+            raise RuntimeError(f"the expert acts after reset() and with control={allowed}")
         key = self.plan()[0]
-        return np.array(self.stride.action(key, self._control.position_m, self._control.yaw_rad), np.float32)
+        if kind == "ee":
+            return np.array(self.stride.ee_action(key, control.position_m, control.rotation), np.float32)
+        return np.array(self.stride.action(key, control.position_m, control.yaw_rad), np.float32)
 
     def render(self) -> Any:
         """An RGB picture (h, w, 3) of the cell from the task's view; None where nothing was asked for."""

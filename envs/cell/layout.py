@@ -72,6 +72,10 @@ CAMERAS: dict[str, CameraSpec] = {
     "chuck": CameraSpec("chuck", (0.36, -0.20, 0.55), (0.50, 0.0, 0.17), fov_deg=36.0),
     "front": CameraSpec("front", (-0.55, 0.15, 0.75), (0.45, -0.05, 0.20), fov_deg=40.0),
 }
+# Where a level spindle is, and a part comes to it from the side.
+LEVEL_CAMERAS = CAMERAS | {
+    "chuck": CameraSpec("chuck", (0.36, -0.34, 0.74), (0.60, 0.0, 0.42), fov_deg=36.0),
+}
 # Where people look from; "left" shows the places that the robot hides from "cell".
 VIEWS: dict[str, CameraSpec] = {
     "cell": CAMERAS["cell"],

@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from types import MappingProxyType
 
-from envs.cell import plan, rewards
+from envs.cell import level_loading, plan, rewards
 from envs.cell.handling import INSIDE_M, fetch, lift
 from envs.cell.plan import KeyPose
 from envs.cell.scene import Cell, PartState, Snapshot
@@ -94,6 +94,8 @@ class LoadTask(Task):
     def plan(self, cell: Cell, now: Snapshot) -> list[KeyPose]:
         """Fetch, carry through the door, seat, let the PLC clamp, leave."""
         machine, part, home = machine_of(cell), now.parts[0], self.home_m(cell)
+        if machine.spec.level:
+            return level_loading.load(cell, now, home)
         radius = math.hypot(part.bottom_m[0] - home[0], part.bottom_m[1] - home[1])
         gap = part.bottom_m[2] - home[2]
         inside = radius < BETWEEN_M and gap < SEATED_M and not cell.plc.wants_removal

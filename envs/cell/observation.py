@@ -12,6 +12,7 @@ from gymnasium import spaces
 
 from envs.cell.faults import SIGNALS
 from envs.cell.scene import Cell, Snapshot
+from envs.cell.seating import upright
 from envs.cell.task import Task
 
 OBSERVATIONS = ("state", "flat", "rgb", "rgbd")
@@ -20,8 +21,8 @@ _OTHERS = 3
 Obs = dict[str, npt.NDArray[Any]]
 
 
-def state_names(task: type[Task], joints: int) -> list[str]:
-    """Names of the numbers under `observation`, in order."""
+def state_names(task: type[Task], joints: int, *, level: bool = False) -> list[str]:
+    """Names of the numbers under `observation`, in order; `level`: with a machine whose spindle is level."""
     names = [f"q_{i + 1}" for i in range(joints)]
     names += [f"hand_{k}" for k in ("x", "y", "z", "vx", "vy", "vz", "cos", "sin")]
     names += ["opening", "closed", "held", "gripped", "force_x", "force_y", "force_z"]
@@ -42,6 +43,9 @@ def state_names(task: type[Task], joints: int) -> list[str]:
         names += ["chuck_x", "chuck_y", "clamp", "jaw_travel", "present", "seat_ok", "remove", "inside"]
     if task.commands:
         names += ["door_open", "cycle_left", "machined", "measured"]
+    if level:
+        names += [f"tool_{k}" for k in "xyz"] + [f"seat_up_{k}" for k in "xyz"]
+        names += [f"lean_{k}_{scale * 1e3:.0f}mm" for scale in ZOOMS_M for k in "xy"]
     return names
 
 
@@ -149,7 +153,19 @@ def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) ->
             float(machine.cycles_done > 0),
             float(cell.measured_mm > 0.0),
         ]
+    if cell.level:
+        values += _level_state(cell, now)
     return values
+
+
+def _level_state(cell: Cell, now: Snapshot) -> list[float]:
+    """Where the tool points, and the part's direction in the spindle's frame: (0, 0, 1) is on its axis."""
+    assert cell.machine is not None
+    part, level = upright(cell.machine.spec, now.parts[0]), math.sin(now.command_tilt_rad)
+    tool = (level * math.cos(now.command_pan_rad), level * math.sin(now.command_pan_rad))
+    lean_m = [u * part.kind.height_m for u in part.up[:2]]
+    zoomed = [d * zoom for zoom in (_NEAR, _CLOSE) for d in lean_m]
+    return [*tool, -math.cos(now.command_tilt_rad), *part.up, *zoomed]
 
 
 def box(shape: tuple[int, ...], low: float, high: float, dtype: Any = np.float32) -> spaces.Box:
@@ -160,9 +176,9 @@ def box(shape: tuple[int, ...], low: float, high: float, dtype: Any = np.float32
 class StateObserver:
     """Goal dict (`state`) or one vector (`flat`)."""
 
-    def __init__(self, task: Task, joints: int, *, flat: bool):
-        self.task, self.flat, self._joints = task, flat, joints
-        names = state_names(type(task), joints)
+    def __init__(self, task: Task, joints: int, *, flat: bool, level: bool = False):
+        self.task, self.flat = task, flat
+        self._names = names = state_names(type(task), joints, level=level)
         n, g = len(names), len(task.tolerance)
         self._sizes = (n, n + g, n + 2 * g)
         limits = [1.0 if name.endswith("mm") else LIMIT for name in names] + [LIMIT] * 2 * g
@@ -177,8 +193,7 @@ class StateObserver:
     @property
     def signals(self) -> tuple[list[int], str | None]:
         """Where the machine's signals are, and under which key."""
-        names = state_names(type(self.task), self._joints)
-        found = [i for i, name in enumerate(names) if name in SIGNALS]
+        found = [i for i, name in enumerate(self._names) if name in SIGNALS]
         return found, None if self.flat else "observation"
 
     def begin(self, now: Snapshot) -> None:

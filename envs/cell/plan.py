@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from envs.cell.turning import Flat, rotation_between, tool_rotation
 from robots.machine_tool import REQUESTS
 from robots.spec import Vec3
 
@@ -20,12 +21,15 @@ MachineWait = Literal["door open", "door closed", "cycle running", "cycle done"]
 
 @dataclass(frozen=True, slots=True)
 class KeyPose:
-    """One pose of a plan: tool pointing down, in world coordinates.
+    """One pose of a plan, in world coordinates.
 
     Attributes:
         name: approach, grasp, close, lift, door, above, seat, release, retreat, exit...
         position_m: TCP position.
-        yaw_rad: Turn of the tool about the vertical.
+        yaw_rad: Turn of the tool about the vertical, while it points down.
+        tilt_rad: Tilt after that turn: 0 points down, a quarter of a turn along +x (only with control "ee").
+        pan_rad: Turn of the tilted tool about the vertical (only with control "ee").
+        turn_rad_s: Top speed of turning on the way there (only with control "ee").
         close: Whether the gripper is told to close.
         speed_m_s: Top speed on the way there.
         frame: What the pose belongs to: "part" poses move with the part, "world" poses do not.
@@ -41,6 +45,9 @@ class KeyPose:
     frame: Literal["part", "world"] = "world"
     wait: Wait | MachineWait = "none"
     request: str = "none"
+    tilt_rad: float = 0.0
+    pan_rad: float = 0.0
+    turn_rad_s: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,22 @@ class Stride:
     step_rad: float = 0.20
     period_s: float = 0.05
     commands: bool = False  # whether an action ends with a request to the machine
+
+    def ee_action(self, key: KeyPose, position_m: Sequence[float], rotation: Flat) -> list[float]:
+        """The `ee` action (dx, dy, dz, rotation vector, gripper) from a commanded pose towards a key pose."""
+        d = [b - a for a, b in zip(position_m, key.position_m, strict=True)]
+        turn = rotation_between(rotation, tool_rotation(key.yaw_rad, key.tilt_rad, key.pan_rad))
+        limit_m = min(self.step_m, key.speed_m_s * self.period_s)
+        limit_rad = min(self.step_rad, key.turn_rad_s * self.period_s)
+        shares = [limit_m / abs(v) for v in d if v] + [limit_rad / abs(v) for v in turn if v]
+        share = min([1.0, *shares])
+        asked = [request_value(key.request)] if self.commands else []
+        return [
+            *(v * share / self.step_m for v in d),
+            *(v * share / self.step_rad for v in turn),
+            -1.0 if key.close else 1.0,
+            *asked,
+        ]
 
     def action(self, key: KeyPose, position_m: Sequence[float], yaw_rad: float) -> list[float]:
         """The `ee_yaw` action (dx, dy, dz, dyaw, gripper) from a commanded pose towards a key pose."""

@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from operator import mul
-from typing import Any, NamedTuple
+from typing import Any
 
-from envs.cell import plate
+from envs.cell import level_reach, plate
 from envs.cell.draw import Candidate, Draw
-from envs.cell.layout import CAMERAS, TABLE_Y_M, Layout, scenery
+from envs.cell.layout import CAMERAS, LEVEL_CAMERAS, TABLE_Y_M, Layout, scenery
+from envs.cell.part_state import PartState as PartState
 from envs.cell.parts import COLOURS, PartType
-from envs.cell.seating import sensed_gap_m
+from envs.cell.seating import sensed_gap_m, upright
 from envs.cell.stations import STATIONS
 from envs.ledger import Ledger
 from robots.arm import Arm, HandState
@@ -21,7 +22,7 @@ from robots.gripper import GripperSpec
 from robots.machine_body import JAWS_OPEN_M, MachineSpec
 from robots.machine_tool import MachineState, MachineTool
 from robots.plc import Plc
-from robots.scene_types import CameraSpec, Quat, Surface
+from robots.scene_types import CameraSpec, Surface
 from robots.spec import ArmSpec, Vec3
 from robots.workholding import Clamp
 from robots.world import World
@@ -32,47 +33,10 @@ STILL_RAD_S = 0.05
 # What arm and hand must not touch.
 FIXTURES = frozenset(("tray", "table", "floor", "machine", "chuck", "vise", "door", *STATIONS, *plate.BODIES))
 CLEAR_OF_GAUGE_M = 0.035
+# Where a tool is tilted, before the front of a machine with a level spindle.
+BEFORE_DOOR_M = 0.11
 # How far the table reaches along y where stations stand on it.
 WIDE_TABLE_Y_M = 0.42
-
-
-class PartState(NamedTuple):
-    """A loose part now: middle, up direction, yaw, grip point and middle of the bottom (m, world)."""
-
-    kind: PartType
-    middle_m: Vec3
-    up: Vec3
-    yaw_rad: float
-    grip_m: Vec3
-    bottom_m: Vec3
-
-    @classmethod
-    def of(cls, kind: PartType, at: Vec3, q: Quat) -> PartState:
-        """From the pose of the body."""
-        x, y, z, w = q
-        up = (2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y))
-        yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
-        h = kind.height_m / 2
-        g = kind.grip_height_m - h
-        return cls(
-            kind,
-            at,
-            up,
-            yaw,
-            (at[0] + g * up[0], at[1] + g * up[1], at[2] + g * up[2]),
-            (at[0] - h * up[0], at[1] - h * up[1], at[2] - h * up[2]),
-        )
-
-    def seat_gap_m(self, seat_z_m: float) -> float:
-        """Largest gap between the part's bottom face and the back stop."""
-        tilt = math.hypot(self.up[0], self.up[1])
-        return self.bottom_m[2] - seat_z_m + tilt * self.kind.chuck_across_m / 2
-
-    def run_out_m(self, axis_m: Sequence[float]) -> float:
-        """Total run-out against a vertical axis: twice the largest eccentricity over the part's length."""
-        h = self.kind.height_m
-        bx, by = self.bottom_m[0] - axis_m[0], self.bottom_m[1] - axis_m[1]
-        return 2 * max(math.hypot(bx, by), math.hypot(bx + h * self.up[0], by + h * self.up[1]))
 
 
 @dataclass(slots=True)
@@ -92,6 +56,8 @@ class Snapshot:
     measured_mm: float
     power_w: float
     energy_j: float
+    command_tilt_rad: float = 0.0
+    command_pan_rad: float = 0.0
 
 
 @dataclass
@@ -116,6 +82,11 @@ class Cell:
         self.ledger = Ledger()
         self.time_s, self.energy_j = 0.0, 0.0
         self.layout = replace(self.layout, base_m=self.arm_spec.mount_m)
+        self.level = self.machine_spec is not None and self.machine_spec.level
+        if self.machine_spec is not None and self.level:
+            door_x_m = self.machine_spec.front_x_m - BEFORE_DOOR_M
+            self.layout = replace(self.layout, door_x_m=door_x_m, travel_z_m=self.machine_spec.chuck_m[2])
+            level_reach.check(self.arm_spec, self.gripper, self.machine_spec, self.layout)
 
     # -- building ---------------------------------------------------------------------------------
     def build(self, draw: Draw) -> None:
@@ -146,7 +117,8 @@ class Cell:
         self._was_held = False
         self._refused, self.peak_force_n, self.measured_mm = 0, 0.0, 0.0
         self._poses = [world.pose(body) for body in self.bodies]
-        self._parts = [PartState.of(kind, *at) for kind, at in zip(self.kinds, self._poses, strict=True)]
+        pairs = zip(self.kinds, self._poses, strict=True)
+        self._parts = [PartState.of(kind, *at, level=self.level) for kind, at in pairs]
 
     def _build_arm(self, draw: Draw) -> None:
         grip = replace(
@@ -299,7 +271,7 @@ class Cell:
             at = pose(body)
             if at != self._poses[k]:
                 self._poses[k] = at
-                self._parts[k] = PartState.of(self.kinds[k], *at)
+                self._parts[k] = PartState.of(self.kinds[k], *at, level=self.level)
         return self._parts.copy()
 
     def _holds(self, hand: HandState, part: PartState) -> bool:
@@ -310,11 +282,12 @@ class Cell:
         machine = self.machine
         assert machine is not None
         spec, (cx, cy, _) = machine.spec, machine.spec.chuck_m
-        seats = [
-            (sensed_gap_m(spec, p, c.across_m), math.hypot(p.bottom_m[0] - cx, p.bottom_m[1] - cy))
-            for p, c in zip(parts, self.draw.candidates, strict=True)
-            if abs(p.bottom_m[0] - cx) < 0.02
-        ]
+        seats = []
+        for part, c in zip(parts, self.draw.candidates, strict=True):
+            p = upright(spec, part)
+            if abs(p.bottom_m[0] - cx) < 0.02:
+                off_m = math.hypot(p.bottom_m[0] - cx, p.bottom_m[1] - cy)
+                seats.append((sensed_gap_m(spec, p, c.across_m), off_m))
         machine.sense(seats, self.reaches_in(hand), self.period_s)
         still = max(map(abs, hand.dq_rad_s)) < STILL_RAD_S
         self.plc.scan(still, not self.arm.closed and hand.opening_m > 0.072, gripped, self.period_s)
@@ -338,12 +311,17 @@ class Cell:
         self.ledger.append(self.time_s, "success" if success else "failure", "episode")
 
     # -- cameras ----------------------------------------------------------------------------------
+    @property
+    def cameras(self) -> dict[str, CameraSpec]:
+        """The cameras by name, as they are meant to stand."""
+        return LEVEL_CAMERAS if self.level else CAMERAS
+
     def camera_spec(self, name: str, *, true: bool) -> CameraSpec:
         """A camera by name: where it truly is, or where the cell believes it to be."""
-        spec = CAMERAS[name]
+        spec = self.cameras[name]
         if not true:
             return spec
-        offset = self.draw.camera_offset_m[list(CAMERAS).index(name)]
+        offset = self.draw.camera_offset_m[list(self.cameras).index(name)]
         eye = tuple(a + b for a, b in zip(spec.eye_m, offset, strict=True))
         return replace(spec, eye_m=(eye[0], eye[1], eye[2]))
 

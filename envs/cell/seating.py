@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 from envs.cell.plan import wrap
-from robots.machine_body import MachineSpec
+from robots.machine_body import MachineSpec, stood
+from robots.spec import Vec3
 
 if TYPE_CHECKING:
-    from envs.cell.scene import PartState
+    from envs.cell.part_state import PartState
 
 
 def face_gap_m(part: PartState, axis: int, wall_m: float, across_m: float, height_m: float) -> float:
@@ -37,8 +38,29 @@ def vise_gaps_m(spec: MachineSpec, part: PartState, across_m: float) -> tuple[fl
     )
 
 
+def upright(spec: MachineSpec, part: PartState) -> PartState:
+    """The part as it would be if the machine, with it, were turned about `chuck_m` until its axis is up.
+
+    So what is measured at a chuck is measured in one way; an upright machine's parts stay as they are.
+    """
+    if not spec.level:
+        return part
+    x, y, z = spec.chuck_m
+
+    def about(point: Vec3) -> Vec3:
+        dx, dy, dz = stood((point[0] - x, point[1] - y, point[2] - z))
+        return (x + dx, y + dy, z + dz)
+
+    return part._replace(
+        middle_m=about(part.middle_m),
+        up=stood(part.up),
+        grip_m=about(part.grip_m),
+        bottom_m=about(part.bottom_m),
+    )
+
+
 def sensed_gap_m(spec: MachineSpec, part: PartState, across_m: float) -> float:
-    """What the seat's sensors measure: the gap to the back stop, or the larger to bed and end stop."""
+    """What the seat's sensors measure of an `upright` part: the gap to the stop, or the larger in a vise."""
     if spec.workholding == "vise":
         return max(vise_gaps_m(spec, part, across_m)[1:])
     return part.seat_gap_m(spec.chuck_m[2])

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from envs.cell.language import TOKENS, VOCABULARY, encode
-from envs.cell.layout import CAMERAS
 from envs.cell.observation import Obs, box
 from envs.cell.scene import Cell, Snapshot
+from robots.scene_types import CameraSpec
 
 # agent_pos: joints, then these, so that the last 24 numbers mean the same for every arm.
 AGENT_POS_TAIL = (
@@ -101,7 +101,7 @@ class ImageObserver:
                 cell.camera_spec(name, true=True), self.size, self.size, light=cell.light
             )
             result[f"image_{name}"] = picture.rgb
-            result[f"calibration_{name}"] = projection(name, self.size)
+            result[f"calibration_{name}"] = projection(cell.cameras[name], self.size)
             if self.depth:
                 result[f"depth_{name}"] = picture.depth_m.clip(0.0, 10.0)
             if self.labels:
@@ -120,9 +120,8 @@ def _classes(cell: Cell) -> npt.NDArray[np.uint8]:
     return table
 
 
-def projection(camera: str, size: int) -> npt.NDArray[np.float32]:
+def projection(spec: CameraSpec, size: int) -> npt.NDArray[np.float32]:
     """(3, 4) pinhole matrix, world m to pixel (column, row, 1), as the cell believes it to be."""
-    spec = CAMERAS[camera]
     eye, target, up = (np.array(v, float) for v in (spec.eye_m, spec.target_m, spec.up))
     forward = (target - eye) / np.linalg.norm(target - eye)
     right = np.cross(forward, up)

@@ -1,4 +1,8 @@
-"""LoadChuck: put the named part into the three-jaw chuck of a vertical turning centre and leave.
+"""LoadChuck: put the named part into the three-jaw chuck of a turning centre and leave.
+
+The spindle's axis is up, or level (machine "horizontal_lathe"): then the hand tilts the part before the door,
+the PLC clamps hard while the hand still holds it, and control "ee" is needed; the state ends with where the
+tool points and how the part lies against the spindle's axis. The Panda cannot hold its tool level there.
 
 Randomised: two to four candidates of different colour, any size and slot (the named one
 fits a chuck, blocks are distractors); pose, size, mass and friction by the split (seen: +-20 mm, any yaw,
@@ -13,8 +17,9 @@ from __future__ import annotations
 
 import math
 
-from envs.cell.loading import LoadTask
+from envs.cell.loading import LoadTask, machine_of
 from envs.cell.scene import Cell, PartState, Snapshot
+from envs.cell.seating import upright
 
 GAP_M = 0.0001
 RUN_OUT_M = 0.0001
@@ -25,19 +30,19 @@ class LoadChuck(LoadTask):
 
     name = "LoadChuck"
     target = " into the chuck"
-    machines = ("vertical_lathe",)
+    machines = ("vertical_lathe", "horizontal_lathe")
     workholding = "chuck"
     tolerance = (RUN_OUT_M, GAP_M, 0.5, 0.5, 0.5)
     goals = ("run-out [m]", "gap [m]", "clamped hard", "released", "arm clear")
 
     def achieved(self, cell: Cell, now: Snapshot) -> list[float]:
         """Run-out (m), gap (m), clamped hard, released, arm clear."""
-        part, axis = now.parts[0], self.home_m(cell)
+        part, axis = upright(machine_of(cell).spec, now.parts[0]), self.home_m(cell)
         return [part.run_out_m(axis), part.seat_gap_m(axis[2]), *self.conditions(cell, now)]
 
     def seats(self, cell: Cell, part: PartState) -> bool:
         """Whether the part is about where it belongs, for the reward."""
-        axis = self.home_m(cell)
+        axis, part = self.home_m(cell), upright(machine_of(cell).spec, part)
         return part.run_out_m(axis) < 0.003 and part.seat_gap_m(axis[2]) < 0.001
 
     def metrics(self, cell: Cell, now: Snapshot, achieved: list[float]) -> dict[str, float]:
