@@ -146,6 +146,13 @@ def test_a_task_alone_needs_neither_shift_nor_job():
     assert (times.apt_s, times.adet_s, times.pbt_s, times.aoet_s) == (6.0, 5.0, 11.0, 11.0)
 
 
+def test_a_window_holds_its_start_and_not_its_end():
+    ledger = entry((0, "READY", "m"), (5, "breakdown", "m"), (8, "repair", "m"))
+    before, after = time_elements(ledger, "m", 0, 5), time_elements(ledger, "m", 5, 8)
+    assert (before.failures, before.corrective_s) == (0, 0.0)
+    assert (after.failures, after.corrective_s) == (1, 3.0)
+
+
 def test_jobs_of_another_unit_are_no_order():
     rows = [
         (0, "ACTIVE", "lathe"),

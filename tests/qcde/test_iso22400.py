@@ -57,6 +57,13 @@ def test_a_part_faster_than_planned_is_not_clipped():
     assert kpi_from_times(pbt_min=100, apt_min=50, pri_min=1, pq=60, gq=60).effectiveness == 1.2
 
 
+def test_times_given_twice_may_differ_in_rounding_and_availability_stays_a_share():
+    found = kpi_from_times(pbt_min=100.0, apt_min=100.00001, aust_min=0, adet_min=0, pq=1, gq=1)
+    assert found.availability == 1.0
+    with pytest.raises(ValueError, match="pbt is 100 min: allowed is the sum"):
+        kpi_from_times(pbt_min=100.0, apt_min=100.1, aust_min=0, adet_min=0, pq=1, gq=1)
+
+
 def test_a_shift_without_parts():
     found = kpi_from_times(
         pot_min=480, planned_down_min=0, aubt_min=0, adet_min=0, aust_min=0, pri_min=2, pq=0, gq=0

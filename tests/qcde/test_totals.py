@@ -159,6 +159,33 @@ def test_orders_that_are_late_early_open_or_not_yet_due():
     assert found["mean_tardiness_min"] == pytest.approx(7.0 / 3)
 
 
+def test_an_order_done_as_it_is_due_is_on_time():
+    rows = [(0.0, "order_released", "o", {"quantity": 1, "due_s": 60.0}), (0.0, "part_arrived", "a", {})]
+    assert totals(write([*rows, (60.0, "part_good", "a", {"order": "o"})]), SETTING).on_time == 1
+    assert totals(write([*rows, (60.1, "part_good", "a", {"order": "o"})]), SETTING).on_time == 0
+
+
+def test_parts_made_at_one_moment_have_no_order():
+    types = {f"p{k}": ("shaft", "ring")[k % 2] for k in range(12)}
+    rows = [(0.0, "order_released", "o", {"quantity": 5}), (0.0, "READY", "lathe", {})]
+    rows += [(0.0, "part_arrived", part, {"part_type": kind}) for part, kind in types.items()]
+    limits = {"name": "d_mm", "lower": -9.0, "upper": 9.0}
+    made = [
+        [
+            (1.0, "characteristic", part, {**limits, "value": (k * k) % 7 / 10}),
+            (1.0, "part_good", part, {"order": "o"}),
+        ]
+        for k, part in enumerate(types)
+    ]
+    setting = Setting("lathe", {"shaft": 50.0, "ring": 30.0}, PRICES, load_region("us"), "direct")
+    one, two = (
+        totals(write([*rows, *(event for part in parts for event in part)]), setting)
+        for parts in (made, made[::-1])
+    )
+    assert one == two
+    assert figures(one)["quality"]["cpk"] is not None
+
+
 def test_rework_that_comes_good_is_no_first_pass_and_no_new_part():
     rows = [(0.0, "part_arrived", "a", {}), (1.0, "part_rework", "a", {}), (2.0, "part_good", "a", {})]
     bad = {"name": "d_mm", "value": 21.0, "lower": 19.9, "upper": 20.1}
