@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from envs.machining import faults
-from envs.machining.machine import Lanes, State, UnderWay, roughness_um, under_way
+from envs.machining.machine import roughness_um, under_way
 from envs.machining.noise import F64
 from envs.machining.process import Process
+from envs.machining.state import Lanes, State, UnderWay
 from envs.machining.wear import flank_wear_mm
 
 if TYPE_CHECKING:
-    from envs.machining.env import Batch
+    from envs.machining.lots import Batch
 
 # A lot counts as done well when so many of its parts are good.
 SUCCESS_SHARE = 0.95
@@ -86,7 +87,7 @@ def action(batch: Batch) -> F64:
 
 
 def _of_lane(batch: Batch, k: int) -> F64:
-    from envs.machining.env import FULL_CORRECTION_UM
+    from envs.machining.lots import FULL_CORRECTION_UM
 
     process, grid = batch.process, _grid(batch.process)
     m = grid.shape[1]

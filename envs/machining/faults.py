@@ -14,7 +14,7 @@ from envs.machining.noise import F64, U64
 from envs.machining.process import Process
 
 if TYPE_CHECKING:
-    from envs.machining.machine import State
+    from envs.machining.state import State
 
 Bool = NDArray[np.bool_]
 # Numbers of randomness, after those of the machine.

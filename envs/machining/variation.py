@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from configs.strict_yaml import read_yaml
 from envs.machining import noise
 from envs.machining._record import unknown
-from envs.machining.machine import Lanes
 from envs.machining.noise import F64
+from envs.machining.state import Lanes
 
 # Numbers of randomness, after those of the faults; a lot's factors are drawn at step 2^32.
 _FIRST = 64

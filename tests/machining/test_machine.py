@@ -8,18 +8,9 @@ import pytest
 from envs.machining import faults, noise, variation
 from envs.machining.chatter import best_lobe_rpm
 from envs.machining.load import Frame, limit_table_mm, load_of
-from envs.machining.machine import (
-    FLOOD,
-    READY,
-    STANDBY,
-    Setting,
-    cut,
-    fresh,
-    growth_um,
-    nominal_load,
-    under_way,
-)
+from envs.machining.machine import cut, fresh, growth_um, nominal_load, under_way
 from envs.machining.process import names, process
+from envs.machining.state import FLOOD, READY, STANDBY, Setting
 
 
 def machines(name, n, split="nominal"):

@@ -12,7 +12,8 @@ import envs
 from agents import catalog
 from envs.machining import variation
 from envs.machining._record import record
-from envs.machining.env import ACTIONS, OBSERVATIONS, SIGNALS, ProcessVectorEnv
+from envs.machining.env import OBSERVATIONS, ProcessVectorEnv
+from envs.machining.lots import ACTIONS, SIGNALS
 from envs.machining.machine import reference_cost
 from envs.machining.process import Part, names, process
 

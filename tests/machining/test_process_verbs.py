@@ -10,7 +10,7 @@ import pytest
 import envs
 from agents import catalog
 from agents.policy import Needs
-from envs.machining.env import ACTIONS
+from envs.machining.lots import ACTIONS
 from experiments import benchmark, evaluation
 from experiments.rollout import EnvRequest
 
@@ -71,7 +71,7 @@ def test_every_agent_runs_a_lot(env_id, agent):
 
 def test_rules_run_one_machine_and_many_alike():
     rng = np.random.default_rng(0)
-    from envs.machining.env import SIGNALS
+    from envs.machining.lots import SIGNALS
 
     many = {name: rng.uniform(-3, 30, (5, 1)).astype(np.float32) for name in SIGNALS}
     for name in ("handbook", "tuned_rules", "machinist"):
