@@ -18,10 +18,10 @@ NAMES = catalog.names()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_only_the_expert_is_privileged(name):
+def test_only_those_that_follow_a_plan_are_privileged(name):
     agent = catalog.create(name, task="LoadChuck")
     assert isinstance(agent, Policy | Learner)
-    assert isinstance(agent, Privileged) == (name == "expert")
+    assert isinstance(agent, Privileged) == (name in ("expert", "oracle"))
     assert isinstance(agent, Teachable) == (name in ("taught", "integrator"))
     # True state is for experts and for learners that say so; the rest see cameras and signals.
     if isinstance(agent, Teachable):
