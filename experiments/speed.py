@@ -97,6 +97,8 @@ def speed(config: Config, effort: Effort) -> dict[str, Any]:
     with Workers(requests[full], 1) as workers:
         grown = workers.call(measure.memory_growth, effort.memory_resets, config.seed)
     figures["memory"] = {"task": full, **grown}
+    _note("machine tools in a batch")
+    figures["machines"] = {i: measure.batch_figures(i, effort, config.seed) for i in envs.PROCESS_IDS}
     figures["peer"] = {"id": measure.PEER_ID, "installed": measure.has_peer(), "tasks": {}}
     if measure.has_peer():
         _note(f"against {measure.PEER_ID}")
@@ -145,6 +147,8 @@ def table(figures: Mapping[str, Any]) -> Iterator[str]:
         yield _row((name, *(_pair(some[size], ".2f") for size in sizes)))
     yield ""
     memory, peer = figures["memory"], figures["peer"]
+    for env_id, some in figures["machines"].items():
+        yield f"{env_id}, {some['lanes']} machines at once: {_pair(some['machines_per_s'], ',.0f')} a second"
     yield (
         f"Memory over {memory['n_resets']} resets of {memory['task']}: "
         f"{memory['growth_mb']:+.1f} MB (from {memory['start_mb']:.0f} MB)"

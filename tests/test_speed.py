@@ -122,3 +122,10 @@ def test_torch_is_never_imported(tmp_path):
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=120)
+
+
+def test_machine_tools_are_stepped_in_a_batch(figures):
+    assert set(figures["machines"]) == set(envs.PROCESS_IDS)
+    for some in figures["machines"].values():
+        assert some["lanes"] == 4096
+        assert 10_000 < some["machines_per_s"]["median"] <= some["machines_per_s"]["best"] < 1e8
