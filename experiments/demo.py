@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from experiments.config import UserError, check_choice, parse, run_verb
+from experiments.config import UserError, check_choice, check_pairs, parse, run_verb
 
 if TYPE_CHECKING:
     from agents.learner import Episode
@@ -44,6 +44,8 @@ class Config:
     """The arm; None for the run's own, or lrmate200id."""
     control: str | None = None
     """What actions mean; None for the run's own, or ee_yaw."""
+    option: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """An option of the task itself, NAME=VALUE, such as machine=horizontal_lathe; once for each."""
     camera: str | None = None
     """Who looks: cell, left, front, tray or chuck; None for the task's own view."""
     window: bool = False
@@ -63,6 +65,7 @@ class Config:
             raise ValueError(f"episodes is {self.episodes}: allowed is 1 or more")
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}: allowed is 0 or more")
+        check_pairs(self.option)
         if not self.cards and (self.results is not None or not self.clips):
             raise ValueError("results and no-clips go with --cards")
         if self.cards and self.window:
@@ -98,9 +101,11 @@ def demo(config: Config) -> None:
         check_clip(config.out)
     run = evaluation.read_run(config.what)
     names = evaluation.names_of(config, run)
-    policy, request = evaluation.prepared(config.what, names)
+    policy, request = evaluation.prepared(config.what, names, evaluation.own_options(config.option))
     with Workers(request, 1) as workers:
         facts = workers.facts()  # before anything is written: it may refuse the options
+        if not facts.pictures:
+            raise UserError(f"task {request.name!r} has nothing to film: see its figures with benchmark")
         numbers = range(SEED_STRIDE * config.seed, SEED_STRIDE * config.seed + config.episodes)
         seeds = [episode_seed(facts.seeds["test"], number) for number in numbers]
         if config.window:

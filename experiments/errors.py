@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -47,6 +48,16 @@ def check_choice(what: str, value: object, allowed: Iterable[object]) -> None:
     choices = list(allowed)
     if value not in choices:
         raise unknown(what, value, choices)
+
+
+def check_pairs(pairs: Sequence[str]) -> None:
+    """Raise `ValueError` unless every text is NAME=VALUE and no name comes twice."""
+    names = [pair.partition("=")[0] for pair in pairs]
+    for pair, name in zip(pairs, names, strict=True):
+        if not re.fullmatch(r"\w+=\S+", pair):
+            raise ValueError(f"option is {pair!r}: NAME=VALUE is needed")
+        if names.count(name) > 1:
+            raise ValueError(f"option {name} is given twice")
 
 
 @contextmanager

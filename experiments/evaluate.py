@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import Any
 
 import tyro
 
-from experiments.config import parse, run_verb
+from experiments.config import check_pairs, parse, run_verb
 
 
 @dataclass(frozen=True)
@@ -49,12 +48,7 @@ class Config:
                 raise ValueError(f"{name} is {value}: allowed is 1 or more")
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}: allowed is 0 or more")
-        names = [pair.partition("=")[0] for pair in self.option]
-        for pair, name in zip(self.option, names, strict=True):
-            if not re.fullmatch(r"\w+=\S+", pair):
-                raise ValueError(f"option is {pair!r}: NAME=VALUE is needed")
-            if names.count(name) > 1:
-                raise ValueError(f"option {name} is given twice")
+        check_pairs(self.option)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
