@@ -19,6 +19,7 @@ from experiments.config import UserError, check_choice, check_pairs, parse, run_
 if TYPE_CHECKING:
     from agents.learner import Episode
     from agents.policy import Policy
+    from experiments.executor import Workers
     from experiments.rollout import EnvRequest
 
 _CLIP = "clip.webp"
@@ -58,6 +59,7 @@ class Config:
     """With --cards: first gather the evaluation.json files under this directory into docs/results.json."""
     out: Path | None = None
     """FILE.webp, FILE.mp4 (extra `video`), or a directory for clip.webp; None for runs/<time>-demo-...
+    Of a lot of parts on a machine tool: FILE.svg, or a directory for lot.svg.
     With --cards: their directory; None for docs/tasks of this checkout."""
 
     def __post_init__(self) -> None:
@@ -93,21 +95,23 @@ def demo(config: Config) -> None:
     from experiments.executor import Workers
     from experiments.figures import check_clip
     from experiments.film import film, save
-    from experiments.rollout import SEED_STRIDE, episode_seed
+    from experiments.rollout import SEED_STRIDE, EnvRequest, episode_seed
 
     if config.camera is not None:
         check_choice("camera", config.camera, sorted({*VIEWS, *CAMERAS}))
-    if config.out is not None and config.out.suffix and not config.out.is_dir():
-        check_clip(config.out)
     run = evaluation.read_run(config.what)
     names = evaluation.names_of(config, run)
+    lots = EnvRequest(names["task"]).batched  # of which there are charts, not clips
+    if config.out is not None and config.out.suffix and not config.out.is_dir() and not lots:
+        check_clip(config.out)
     policy, request = evaluation.prepared(config.what, names, evaluation.own_options(config.option))
     with Workers(request, 1) as workers:
         facts = workers.facts()  # before anything is written: it may refuse the options
-        if not facts.pictures:
-            raise UserError(f"task {request.name!r} has nothing to film: see its figures with benchmark")
         numbers = range(SEED_STRIDE * config.seed, SEED_STRIDE * config.seed + config.episodes)
         seeds = [episode_seed(facts.seeds["test"], number) for number in numbers]
+        if lots:
+            _draw_lot(config, workers, policy, seeds[0])
+            return
         if config.window:
             show(request, policy, seeds, facts.fps)
         if config.window and config.out is None:
@@ -121,6 +125,28 @@ def demo(config: Config) -> None:
                 _say(outcome(films[-1].episode, facts.fps, films[-1].instruction))
         save(films, path, facts.fps)
     _say(f"The clip is {path}")
+
+
+def _draw_lot(config: Config, workers: Workers, policy: Policy, seed: int) -> None:
+    """Leave the run chart of a lot of parts, where there is nothing to film."""
+    from experiments.run import RunDirectory, write_text_atomic
+    from experiments.run_chart import run_chart_svg, run_lot
+
+    name = workers.request.name
+    if config.window or config.camera is not None:
+        raise UserError(f"task {name!r} has no picture: window and camera do not go with it")
+    if config.out is not None and config.out.suffix not in ("", ".svg"):
+        raise UserError(f"out is {str(config.out)!r}: of {name} there is a run chart, allowed is FILE.svg")
+    lot = workers.call(run_lot, policy, seed)
+    agent = Path(config.what).stem
+    chart = run_chart_svg(lot, f"{name}: {agent}, seed {seed}")
+    path = config.out
+    if path is None or not path.suffix:
+        path = RunDirectory.create(config.out, f"demo-{name}-{agent}") / "lot.svg"
+    write_text_atomic(path, chart)
+    final = lot.episode.final
+    _say(f"seed {seed}: {100 * final['share_good']:.1f} % good parts, {final['cost_per_good_part']:.2f} each")
+    _say(f"The run chart is {path}")
 
 
 def outcome(episode: Episode, fps: float, instruction: str) -> str:

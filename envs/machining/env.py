@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from envs.machining import best
 from envs.machining.lots import ACTIONS, LIMIT, SIGNALS, Batch
 from envs.machining.noise import F64
+from envs.machining.process import Process
 from envs.machining.state import Part
 
 OBSERVATIONS = ("flat", "signals")
@@ -76,6 +77,11 @@ class ProcessEnv(gymnasium.Env[Any, NDArray[np.float32]]):
         self._max_episode_steps = self.batch.process.n_parts
         self.task_description = self.instruction = self.batch.process.words
         self.seeds = dict(self.batch.split.seeds)
+
+    @property
+    def process(self) -> Process:
+        """What is cut on what: its public figures."""
+        return self.batch.process
 
     @property
     def split_sha256(self) -> str:
