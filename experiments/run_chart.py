@@ -66,18 +66,16 @@ def control_limits(values: tuple[float, ...]) -> tuple[float, float, float]:
 
 def run_chart_svg(lot: Lot, title: str) -> str:
     """Return the run chart: sizes, control limits of the lot, and the tolerance."""
-    parts = np.arange(1, len(lot.size_um) + 1)
-    lower, mean, upper = control_limits(lot.size_um)
+    n = len(lot.size_um)
+    lower, _, upper = control_limits(lot.size_um)
 
-    def level(value: float) -> tuple[np.ndarray, np.ndarray]:
-        return parts, np.full(len(parts), value)
+    def pair(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+        """Two level lines in one: what is not finite leaves a gap."""
+        return np.array([1, n, n, 1, n]), np.array([low, low, np.nan, high, high])
 
     series = {
-        "size error": (parts, np.array(lot.size_um)),
-        "mean": level(mean),
-        "upper control limit": level(upper),
-        "lower control limit": level(lower),
-        "tolerance +": level(lot.tolerance_um),
-        "tolerance -": level(-lot.tolerance_um),
+        "size": (np.arange(1, n + 1), np.array(lot.size_um)),
+        "control limits": pair(lower, upper),
+        "tolerance": pair(-lot.tolerance_um, lot.tolerance_um),
     }
     return line_chart_svg(series, title, "part", "size error (um)")
