@@ -237,3 +237,19 @@ def test_half_a_million_parts_a_second(name):
             env.step(actions)
         best_s = min(best_s, (time.process_time() - start) / 10)
     assert 4096 / best_s >= 0.5e6
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_gymnasiums_own_batches_give_the_same_bits(mode):
+    """Past the end of a lot too."""
+    env_id = envs.PROCESS_IDS[-1]
+    theirs = gymnasium.make_vec(env_id, num_envs=2, vectorization_mode=mode)
+    ours = gymnasium.make_vec(env_id, num_envs=2)
+    try:
+        assert theirs.reset(seed=5)[0].tobytes() == ours.reset(seed=5)[0].tobytes()
+        for action in wild(2, 70):
+            a, b = theirs.step(action), ours.step(action)
+            for x, y in zip(a[:4], b[:4], strict=True):
+                assert np.asarray(x).tobytes() == np.asarray(y).tobytes()
+    finally:
+        theirs.close()
