@@ -13,7 +13,7 @@ from typing import Any
 import tyro
 
 from experiments.config import UserError, parse, run_verb
-from experiments.errors import unknown
+from experiments.errors import check_counts, unknown
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,7 @@ class Config:
     """Take few episodes, to try the machinery."""
 
     def __post_init__(self) -> None:
-        for name in ("episodes", "workers"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}: allowed is 1 or more")
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}: allowed is 0 or more")
+        check_counts(self)
         for name in ("who", "splits"):
             for value in getattr(self, name):
                 if getattr(self, name).count(value) > 1:

@@ -21,11 +21,21 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from configs import strict_yaml
 from configs.strict_yaml import write_yaml
-from experiments.errors import UserError, check_choice, check_pairs, nearest, run_verb, unknown, user_input
+from experiments.errors import (
+    UserError,
+    check_choice,
+    check_counts,
+    check_pairs,
+    nearest,
+    run_verb,
+    unknown,
+    user_input,
+)
 
 __all__ = [
     "UserError",
     "check_choice",
+    "check_counts",
     "check_pairs",
     "config_names",
     "from_yaml",

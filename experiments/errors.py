@@ -50,6 +50,14 @@ def check_choice(what: str, value: object, allowed: Iterable[object]) -> None:
         raise unknown(what, value, choices)
 
 
+def check_counts(config: object) -> None:
+    """Raise `ValueError` for `episodes` or `workers` (None is none named) below 1, or a `seed` below 0."""
+    for name, least in (("episodes", 1), ("workers", 1), ("seed", 0)):
+        value = getattr(config, name)
+        if value is not None and value < least:
+            raise ValueError(f"{name} is {value}: allowed is {least} or more")
+
+
 def check_pairs(pairs: Sequence[str]) -> None:
     """Raise `ValueError` unless every text is NAME=VALUE and no name comes twice."""
     names = [pair.partition("=")[0] for pair in pairs]

@@ -11,7 +11,7 @@ from typing import Any
 
 import tyro
 
-from experiments.config import check_pairs, parse, run_verb
+from experiments.config import check_counts, check_pairs, parse, run_verb
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,7 @@ class Config:
     """Take few episodes, to try the machinery."""
 
     def __post_init__(self) -> None:
-        for name in ("episodes", "workers"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}: allowed is 1 or more")
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}: allowed is 0 or more")
+        check_counts(self)
         check_pairs(self.option)
 
 

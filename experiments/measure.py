@@ -216,27 +216,6 @@ def picture_figures(request: EnvRequest, n: int, seed: int) -> dict[str, dict[st
         env.close()
 
 
-def batch_figures(env_id: str, effort: Effort, seed: int, lanes: int = 4096) -> dict[str, Any]:
-    """Return how many machines a second an environment steps that is batched natively, on one core."""
-    env = gymnasium.make_vec(env_id, num_envs=lanes)
-    try:
-        rng, shape = np.random.default_rng(seed), env.action_space.shape
-        assert shape is not None
-        actions = rng.uniform(-1.0, 1.0, shape).astype(np.float32)
-        env.reset(seed=seed)
-        env.step(actions)
-        rates = []
-        steps = max(5, effort.steps // 25)
-        for _ in range(effort.repetitions):
-            start = time.perf_counter()
-            for _ in range(steps):
-                env.step(actions)
-            rates.append(lanes * steps / (time.perf_counter() - start))
-        return {"lanes": lanes, "machines_per_s": best_and_median(rates, max)}
-    finally:
-        env.close()
-
-
 # --- Memory --------------------------------------------------------------------------------------
 
 

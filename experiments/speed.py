@@ -77,7 +77,7 @@ def _check(config: Config) -> None:
 def speed(config: Config, effort: Effort) -> dict[str, Any]:
     """Return all figures."""
     import envs
-    from experiments import measure
+    from experiments import measure, measure_batch
     from experiments.evaluation import load, request_for
     from experiments.executor import Workers
 
@@ -98,7 +98,7 @@ def speed(config: Config, effort: Effort) -> dict[str, Any]:
         grown = workers.call(measure.memory_growth, effort.memory_resets, config.seed)
     figures["memory"] = {"task": full, **grown}
     _note("machine tools in a batch")
-    figures["machines"] = {i: measure.batch_figures(i, effort, config.seed) for i in envs.PROCESS_IDS}
+    figures["machines"] = {i: measure_batch.batch_figures(i, effort, config.seed) for i in envs.PROCESS_IDS}
     figures["peer"] = {"id": measure.PEER_ID, "installed": measure.has_peer(), "tasks": {}}
     if measure.has_peer():
         _note(f"against {measure.PEER_ID}")
