@@ -1,4 +1,4 @@
-"""Serve a policy on this machine for `--agent remote`: the interface that a large model's server needs too."""
+"""Serve a policy on loopback for `--agent remote`: the interface that a large model's server needs too."""
 
 from __future__ import annotations
 
