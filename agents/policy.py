@@ -24,7 +24,7 @@ CONTROLS = ("ee_yaw", "ee", "joint")
 
 
 class PolicyError(ValueError):
-    """Why a policy cannot act, told in one line, such as a camera that is missing or a server that is gone."""
+    """Why a policy cannot act, told in one line: a camera that is missing, a server that is gone."""
 
 
 @dataclass(frozen=True)
