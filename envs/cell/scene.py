@@ -35,6 +35,8 @@ FIXTURES = frozenset(("tray", "table", "floor", "machine", "chuck", "vise", "doo
 CLEAR_OF_GAUGE_M = 0.035
 # Where a tool is tilted, before the front of a machine with a level spindle.
 BEFORE_DOOR_M = 0.11
+# What stands, turned by a quarter about -y: `laid` as a quaternion.
+LYING = (0.0, -math.sqrt(0.5), 0.0, math.sqrt(0.5))
 # How far the table reaches along y where stations stand on it.
 WIDE_TABLE_Y_M = 0.42
 
@@ -169,6 +171,8 @@ class Cell:
             x, y, z = self._start_m(c, draw)
             at = (x, y, z + c.kind.height_m / 2)
             quat = (0.0, 0.0, math.sin(half), math.cos(half))
+            if self.level and not c.slot:  # it lies in the chuck
+                at, quat = (x - c.kind.height_m / 2, y, z), LYING
             # Spinning friction stands for the width of a pad's or jaw's contact patch.
             surface = Surface(PART_FRICTION, 0.005)
             self.bodies.append(self.world.add_part(f"part_{k}", link, at, quat, surface))
