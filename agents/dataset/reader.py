@@ -197,18 +197,17 @@ class Dataset:
 
     def _read_episodes(self, info: Mapping[str, Any], extras: Sequence[Any]) -> None:
         """The episodes in large files: as many as `info.json` counts, what follows was left by a crash."""
-        number, needed = (
-            0,
-            ("tasks", "dataset_from_index", "dataset_to_index", "data/chunk_index", "data/file_index"),
-        )
+        needed = ["episode_index", "tasks", "dataset_from_index", "dataset_to_index"]
+        needed += ["data/chunk_index", "data/file_index"]
+        number = 0
         while len(self.episodes) < info["total_episodes"]:
             path = self.folder / numbered(layout.EPISODES_PATH, number)
             table = layout.read_table(path)
             if missing := set(needed) - set(table.column_names):
                 raise DatasetError(f"data set file {path} is damaged: column {min(missing)!r} is missing")
-            for row in table.select(list(needed)).to_pylist()[: info["total_episodes"] - len(self.episodes)]:
+            for row in table.select(needed).to_pylist()[: info["total_episodes"] - len(self.episodes)]:
                 start, stop = row["dataset_from_index"], row["dataset_to_index"]
-                if start != len(self) or stop <= start:
+                if row["episode_index"] != len(self.episodes) or start != len(self) or stop <= start:
                     at = f"episode {len(self.episodes)} is frames {start} to {stop - 1}"
                     raise DatasetError(f"data set file {path} is damaged: {at}")
                 extra = extras[len(self.episodes)]

@@ -111,8 +111,7 @@ class Writer:
         self._extras.append(json.loads(json.dumps(episode.extra)))
         self._waiting.append(len(data))
         self._n_frames += n
-        if sum(self._waiting) >= _FILE_BYTES or len(self._waiting) >= _FILE_EPISODES:
-            self._move()
+        self._move_if_full()
 
     def close(self) -> None:
         """Move what waits into a large file; may be called again."""
@@ -129,6 +128,10 @@ class Writer:
         self.close()
 
     # -- moving -----------------------------------------------------------------------------------
+    def _move_if_full(self) -> None:
+        if sum(self._waiting) >= _FILE_BYTES or len(self._waiting) >= _FILE_EPISODES:
+            self._move()
+
     def _move(self) -> None:
         """Move all waiting episodes into one data file; `info.json`, written last, makes it count."""
         tables, rows = [], []
@@ -211,6 +214,7 @@ class Writer:
         self._drop_leftovers()
         waiting = range(self._n_kept, self.n_episodes)
         self._waiting = [journal_file(self.folder, n).stat().st_size for n in waiting]
+        self._move_if_full()  # where the crash was just before
 
     def _drop_leftovers(self) -> None:
         """Files that a crash left behind: of moved episodes, and half-written ones."""
