@@ -66,6 +66,10 @@ def collect(config: Config, out: Path | None, *, going_on: bool) -> int:
         from experiments.demo import check_display
 
         check_display()
+    if config.format == "minari":
+        from experiments import minari_export
+
+        minari_export.check()
     sources = sources_of(config)
     recipe = recipe_of(config, sources)
     with Workers(sources[0].request, config.workers or usable_cores()) as workers:
@@ -87,18 +91,19 @@ def collect(config: Config, out: Path | None, *, going_on: bool) -> int:
             )  # fmt: skip
         start = time.perf_counter()
         n_before = writer.n_episodes
+        wanted = takes(config, sources, facts.seeds["train"])
         if config.agent == "keyboard":
             from experiments.teaching import teach
 
-            teach(config, sources[0].request, recipe, writer)
-            tried = writer.n_episodes
+            tried = _skipped(writer, wanted) + teach(config, sources[0].request, recipe, writer, wanted)
         else:
-            tried = _fill(writer, workers, takes(config, sources, facts.seeds["train"]), recipe, config)
+            tried = _fill(writer, workers, wanted, recipe, config)
         writer.close()
     if config.format == "minari":
         from experiments.minari_export import export
 
-        export(native(folder, config), folder, sources[0].request)
+        name = f"monozukuri/{names.lower()}-{Path(config.agent).stem}-v0"
+        export(native(folder, config), folder, sources[0].request, name)
     seconds, new = time.perf_counter() - start, writer.n_episodes - n_before
     _say(
         f"{writer.n_episodes} episodes kept of {tried} tried, {tried - writer.n_episodes} left out; "
@@ -142,6 +147,8 @@ def sources_of(config: Config) -> list[Source]:
         found.append(Source(request, None if person else actor))
     if config.noise and not all(isinstance(s.actor, Privileged) for s in found):
         raise UserError(f"noise is {config.noise}: agent {config.agent!r} cannot mend it, allowed is 0")
+    if config.agent == "keyboard" and len(found) > 1:
+        raise UserError(f"task {config.task!r}: agent keyboard shows one task at a time")
     return found
 
 
@@ -184,9 +191,7 @@ def _features(_: EnvRequest, request: EnvRequest, recipe: Recipe) -> dict[str, F
 
 def _fill(writer: Writer, workers: Workers, wanted: Iterator[Take], recipe: Recipe, config: Config) -> int:
     """Record and write until enough episodes are kept; return how many were tried."""
-    tried = int(writer.extras[-1]["number"]) + 1 if writer.n_episodes else 0
-    for _ in range(tried):
-        next(wanted)
+    tried = _skipped(writer, wanted)
     with _bar(config.episodes, writer.n_episodes) as bar:
         for done in _in_order(workers, wanted, recipe):
             if writer.n_episodes >= config.episodes:
@@ -198,6 +203,14 @@ def _fill(writer: Writer, workers: Workers, wanted: Iterator[Take], recipe: Reci
             bar.set_postfix({"tried": tried, "frames": writer.n_frames}, refresh=False)
             if tried >= _AFTER and writer.n_episodes < _LEAST_SHARE * tried:
                 raise UserError(f"only {writer.n_episodes} of {tried} episodes succeeded: less --noise?")
+    return tried
+
+
+def _skipped(writer: Writer, wanted: Iterator[Take]) -> int:
+    """Pass over the takes up to the last one that is kept; return how many."""
+    tried = int(writer.extras[-1]["number"]) + 1 if writer.n_episodes else 0
+    for _ in range(tried):
+        next(wanted)
     return tried
 
 
