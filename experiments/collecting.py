@@ -27,6 +27,7 @@ from experiments.recording import (
     Recipe,
     Recorded,
     Take,
+    check,
     differences,
     features_of,
     record_all,
@@ -73,7 +74,8 @@ def collect(config: Config, out: Path | None, *, going_on: bool) -> int:
     sources = sources_of(config)
     recipe = recipe_of(config, sources)
     with Workers(sources[0].request, config.workers or usable_cores()) as workers:
-        features = _common(workers, sources, recipe)  # before anything is written: it may refuse the options
+        named = config.instructions_per_scene > 1
+        features = _common(workers, sources, recipe, named)  # before anything is written: it may refuse
         facts = workers.facts()
         names = "-".join(source.request.name for source in sources)
         folder = RunDirectory.create(out, f"collect-{names}-{Path(config.agent).stem}", resume=going_on).path
@@ -173,9 +175,9 @@ def takes(config: Config, sources: list[Source], limits: tuple[int, int]) -> Ite
         yield Take(number, source.request, source.actor, seed, named if n > 1 else None, extra=extra)
 
 
-def _common(workers: Workers, sources: list[Source], recipe: Recipe) -> dict[str, Feature]:
+def _common(workers: Workers, sources: list[Source], recipe: Recipe, named: bool) -> dict[str, Feature]:
     """The features of all tasks, which must be the same for them to share a data set."""
-    found = [workers.call(_features, source.request, recipe) for source in sources]
+    found = [workers.call(_features, source.request, recipe, named) for source in sources]
     for source, features in zip(sources, found, strict=True):
         if features != found[0]:
             differ = ", ".join(k for k in features if features[k] != found[0].get(k))
@@ -183,10 +185,11 @@ def _common(workers: Workers, sources: list[Source], recipe: Recipe) -> dict[str
     return found[0]
 
 
-def _features(_: EnvRequest, request: EnvRequest, recipe: Recipe) -> dict[str, Feature]:
-    """In a worker: see `features_of`; what the cameras refuse shows here too."""
+def _features(_: EnvRequest, request: EnvRequest, recipe: Recipe, named: bool) -> dict[str, Feature]:
+    """In a worker: see `features_of`; what the environment refuses shows here."""
     with user_input():
-        return features_of(request, recipe)
+        check(request, recipe, named)
+    return features_of(request, recipe)
 
 
 def _fill(writer: Writer, workers: Workers, wanted: Iterator[Take], recipe: Recipe, config: Config) -> int:

@@ -196,6 +196,13 @@ def features_of(request: EnvRequest, recipe: Recipe) -> dict[str, Feature]:
     }
 
 
+def check(request: EnvRequest, recipe: Recipe, named: bool) -> None:
+    """Raise `ValueError` for what the environment refuses to show or, if `named`, to name anew."""
+    env = kept_env(request)
+    env.reset(seed=0, options={"named": 0} if named else None)
+    _seen(env.unwrapped, recipe)
+
+
 def _seen(env: Any, recipe: Recipe) -> dict[str, Any]:
     """What cameras, robot and machine tell now."""
     cameras = recipe.cameras

@@ -87,9 +87,10 @@ class Lesson:
         self._speed = next((_SPEEDS[k] for k in _SPEEDS if k in new), self._speed)
         self.finished = self.finished or "enter" in new
         if "space" in new:
-            self._closed = not self._closed
+            self._closed, self._resting = not self._closed, True  # a move of its own
             for _ in range(_GRIP_STEPS):
                 self._do(frozenset())
+            self._resting = True
         elif keys & {*_MOVES, "t"} or (self._commands and keys & set(_REQUESTS)):
             self._do(keys)
         else:
@@ -166,9 +167,8 @@ def teach(
                 done = record(recipe, taught)
                 if done.packed is not None and (done.success or config.keep_failures):
                     writer.add(done.packed)
-                _say(
-                    f"seed {taught.seed}: {'done' if done.success else 'not done'}, {len(taught.actions)} steps"
-                )
+                word = "done" if done.success else "not done"
+                _say(f"seed {taught.seed}: {word}, {len(taught.actions)} steps")
         finally:
             env.close()
     return shown
