@@ -74,8 +74,8 @@ def collect(config: Config, out: Path | None, *, going_on: bool) -> int:
     sources = sources_of(config)
     recipe = recipe_of(config, sources)
     with Workers(sources[0].request, config.workers or usable_cores()) as workers:
-        named = config.instructions_per_scene > 1
-        features = _common(workers, sources, recipe, named)  # before anything is written: it may refuse
+        turns = config.instructions_per_scene
+        features = _common(workers, sources, recipe, turns)  # before anything is written: it may refuse
         facts = workers.facts()
         names = "-".join(source.request.name for source in sources)
         folder = RunDirectory.create(out, f"collect-{names}-{Path(config.agent).stem}", resume=going_on).path
@@ -168,16 +168,16 @@ def takes(config: Config, sources: list[Source], limits: tuple[int, int]) -> Ite
     """The episodes to be tried, from the first; tasks take turns, and scenes are named anew N times."""
     n = config.instructions_per_scene
     for number in count():
-        scene, named = divmod(number, n)
+        scene, turn = divmod(number, n)
         source = sources[scene % len(sources)]
         seed = episode_seed(limits, 37_003 * config.seed + scene // len(sources))
         extra = {"agent": Path(config.agent).stem}
-        yield Take(number, source.request, source.actor, seed, named if n > 1 else None, extra=extra)
+        yield Take(number, source.request, source.actor, seed, turn if n > 1 else None, extra=extra)
 
 
-def _common(workers: Workers, sources: list[Source], recipe: Recipe, named: bool) -> dict[str, Feature]:
+def _common(workers: Workers, sources: list[Source], recipe: Recipe, turns: int) -> dict[str, Feature]:
     """The features of all tasks, which must be the same for them to share a data set."""
-    found = [workers.call(_features, source.request, recipe, named) for source in sources]
+    found = [workers.call(_features, source.request, recipe, turns) for source in sources]
     for source, features in zip(sources, found, strict=True):
         if features != found[0]:
             differ = ", ".join(k for k in features if features[k] != found[0].get(k))
@@ -185,10 +185,10 @@ def _common(workers: Workers, sources: list[Source], recipe: Recipe, named: bool
     return found[0]
 
 
-def _features(_: EnvRequest, request: EnvRequest, recipe: Recipe, named: bool) -> dict[str, Feature]:
+def _features(_: EnvRequest, request: EnvRequest, recipe: Recipe, turns: int) -> dict[str, Feature]:
     """In a worker: see `features_of`; what the environment refuses shows here."""
     with user_input():
-        check(request, recipe, named)
+        check(request, recipe, turns)
     return features_of(request, recipe)
 
 
@@ -264,7 +264,7 @@ def verify(folder: Path, sample: int, seed: int, n_workers: int | None) -> int:
             extra, frames = episode.extra, slice(episode.start, episode.stop)
             actions = columns["executed"][frames] if extra["human"] else None
             source = sources[extra["task"]]
-            take = Take(extra["number"], source.request, source.actor, extra["seed"], extra["named"], actions)
+            take = Take(extra["number"], source.request, source.actor, extra["seed"], extra["turn"], actions)
             jobs.append(workers.start(record_all, recipe, [take]))
         for number, job in zip(chosen, jobs, strict=True):
             wrong = _again(data, columns, number, job.result()[0])

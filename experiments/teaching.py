@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from agents.dataset import Writer
 from envs.cell.plan import request_value
 from experiments.errors import UserError
-from experiments.recording import Recipe, Take, record
+from experiments.recording import Recipe, Take, begun, record
 from experiments.rollout import EnvRequest
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ class Lesson:
         self._begin()
 
     def _begin(self) -> None:
-        options = None if self._take.named is None else {"named": self._take.named}
-        _, info = self._env.reset(seed=self._take.seed, options=options)
-        self.instruction = str(info["instruction"])
+        begin = begun(self._env, self._take.seed, self._take.turn)
+        self.lacking = begin is None  # no part to be named in this turn
+        self.instruction = "" if begin is None else str(begin[1]["instruction"])
         self.finished = self.success = False
         self._over, self._resting, self._closed = False, True, False
 
@@ -178,6 +178,8 @@ def _scene(env: gymnasium.Env, take: Take, keys: Keys | None) -> Take | None:
     """One scene: what was done in it, nothing where the person went on to the next; None to stop."""
     bare: Any = env.unwrapped
     lesson = Lesson(env, take)
+    if lesson.lacking:
+        return replace(take, actions=None)
     _say(lesson.instruction)
     period_s, due = 1 / float(env.metadata["render_fps"]), time.perf_counter()
     while not lesson.finished:

@@ -104,7 +104,7 @@ def test_no_take_has_a_test_seed(split):
     taken = [next(wanted) for _ in range(50)]
     assert all(limits[0] <= take.seed <= limits[1] for take in taken)
     assert not any(tests[0] <= take.seed <= tests[1] for take in taken)
-    assert [(t.named, t.number) for t in taken[:4]] == [(0, 0), (1, 1), (0, 2), (1, 3)]
+    assert [(t.turn, t.number) for t in taken[:4]] == [(0, 0), (1, 1), (0, 2), (1, 3)]
     assert taken[0].seed == taken[1].seed != taken[2].seed
 
 

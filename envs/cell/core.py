@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -328,11 +329,19 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         observer = self._on_demand.observer(kind, **options)
         return observer.observe(self.cell, self._now, self.instruction, [], [])
 
-    def paraphrases(self) -> tuple[str, ...]:
-        """The episode's instruction in every wording of its split, the one that was given first."""
-        draw = self.cell.draw
-        said = (self.task.say(replace(draw, wording=w)) for w in self._split.choices["wording"])
-        return tuple(dict.fromkeys((self.instruction, *said)))
+    def paraphrases(self, styles: int = 2) -> tuple[str, ...]:
+        """The episode's instruction in other words, the one that was given first.
+
+        Args:
+            styles: How often each template of the split is filled with synonyms that the split allows.
+        """
+        draw, choices = self.cell.draw, self._split.choices
+        said = [self.instruction]
+        for template, words, k in product(choices["wording"], choices["words"], range(styles)):
+            style = draw.wording.style + k
+            wording = replace(draw.wording, template=template, words=words, style=style)
+            said.append(self.task.say(replace(draw, wording=wording)))
+        return tuple(dict.fromkeys(said))
 
     def render(self) -> Any:
         """An RGB picture (h, w, 3) of the cell from the task's view; None where nothing was asked for."""
