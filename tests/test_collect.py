@@ -15,10 +15,11 @@ import pytest
 
 import envs
 from agents.dataset import Dataset, Writer
+from agents.dataset.pack import decode
 from envs.wrappers import LeRobotObs
 from experiments import collect, collecting, evaluation, teaching
 from experiments.config import UserError
-from experiments.recording import KEY_NAMES, KEY_WAITS, Bursts, Recipe, Take, features_of, record
+from experiments.recording import KEY_NAMES, KEY_WAITS, Bursts, Recipe, Take, differences, features_of, record
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = [
@@ -190,6 +191,37 @@ def test_tasks_that_share_an_action_can_share_a_data_set():
     assert features[0] == features[1] == features[2]
 
 
+def test_the_same_scene_with_other_parts_named():
+    actor, request = source()
+    recipe = Recipe("keys", ("tray",), 64)
+    env = request.make()
+    seed = next(s for s in range(50) if len(env.reset(seed=s)[1]["nameable"]) > 1)
+    env.close()
+    usual, first, second = (record(recipe, Take(0, request, actor, seed, turn)) for turn in (None, 0, 1))
+    assert usual.packed is not None
+    assert not differences(features_of(request, recipe), decoded(usual.packed), first.packed)
+    assert usual.packed.tasks == first.packed.tasks
+    a, b = decoded(first.packed), decoded(second.packed)
+    assert not set(first.packed.tasks) & set(second.packed.tasks)
+    np.testing.assert_array_equal(a["observation.images.tray"][0], b["observation.images.tray"][0])
+    assert (a["observation.segmentation.tray"][0] != b["observation.segmentation.tray"][0]).any()
+    assert np.linalg.norm(a["key.position_m"][0] - b["key.position_m"][0]) > 0.05
+    none = record(recipe, Take(0, request, actor, seed, 9))
+    assert (none.success, none.packed) == (None, None)
+
+
+def decoded(packed):
+    """What a packed episode holds, with its pictures as arrays."""
+    columns = dict(packed.columns)
+    for name, values in columns.items():
+        if name.startswith(("observation.images.", "observation.segmentation.")):
+            shape = (64, 64, 3) if "images" in name else (64, 64)
+            columns[name] = np.zeros((len(values), *shape), np.uint8)
+            for picture, data in zip(columns[name], values, strict=True):
+                decode(data, shape, picture)
+    return columns
+
+
 # --- Done again ------------------------------------------------------------------------------------
 
 
@@ -330,11 +362,13 @@ def test_time_stands_still_while_nothing_is_pressed_and_stop_stops(tmp_path):
         (["--agent", "dagger"], "has to learn first"),
         (["--agent", "random", "--noise", "0.2"], "agent 'random' cannot mend it"),
         (["--cameras", "tary"], "unknown camera 'tary'"),
-        (["--image-size", "9"], "image_size 9: allowed are 64 to 512"),
-        (["--split", "unseen-hrad"], "unknown split"),
         (["--noise", "3"], "noise is 3.0: allowed are 0 to 1"),
         (["--task", "MillPockets"], "is a machine tool"),
         (["--task", "LoadChuck,TendMachine"], "'TendMachine' has other action"),
+        (
+            ["--task", "PickPart", "--instructions-per-scene", "9"],
+            "instructions_per_scene is 9: PickPart names up",
+        ),
         (["--format", "minari", "--frames", "keys"], "frames must be 'all'"),
         (["--agent", "keyboard", "--frames", "keys"], "frames 'all'"),
         (["--resume", "nowhere"], "no such directory"),
