@@ -49,9 +49,9 @@ def files(folder):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Five episodes, collected without interruption by one worker."""
+    """Four episodes, collected without interruption by one worker."""
     folder = tmp_path_factory.mktemp("collect") / "one"
-    assert collect.main([*COMMAND, "--episodes", "5", "--workers", "1", "--out", str(folder)]) == 0
+    assert collect.main([*COMMAND, "--episodes", "4", "--workers", "1", "--out", str(folder)]) == 0
     return folder
 
 
@@ -59,7 +59,7 @@ def test_killed_with_two_workers_then_resumed_is_the_same_as_one_worker(whole, t
     folder = tmp_path / "two"
     command = [sys.executable, "-m", "experiments.collect", *COMMAND, "--out", str(folder)]
     child = subprocess.Popen(
-        [*command, "--episodes", "5", "--workers", "2"],
+        [*command, "--episodes", "4", "--workers", "2"],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
