@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 
+from robots._quiet import quiet
+from robots.keyboard import Keyboard
 from robots.renderer import Renderer
 from robots.scene_types import (
     IDENTITY,
@@ -27,27 +26,7 @@ from robots.scene_types import (
 from robots.shapes import ShapeMaker
 from robots.spec import ZERO, Link, Shape, Vec3
 
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps what the engine's C code writes off the process's standard streams."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and not stream.closed:
-            stream.flush()
-    kept = [(fd, os.dup(fd)) for fd in (1, 2)]
-    sink = os.open(os.devnull, os.O_WRONLY)
-    try:
-        for fd, _ in kept:
-            os.dup2(sink, fd)
-        yield
-    finally:
-        for fd, copy in kept:
-            os.dup2(copy, fd)
-            os.close(copy)
-        os.close(sink)
-
-
-with _quiet():
+with quiet():
     import pybullet as bullet
 
 
@@ -66,7 +45,7 @@ class World:
         self.engine = engine or EngineSpec()
         self.visuals = visuals or window
         self.engine_time_s = 0.0
-        with _quiet():
+        with quiet():
             self.client: int = bullet.connect(bullet.GUI if window else bullet.DIRECT)
         if self.client < 0:
             raise RuntimeError("the physics engine gave no client: is a display available for the window?")
@@ -493,6 +472,10 @@ class World:
         if self._window:
             self._renderer.look_from(spec)
 
+    def keys_held(self) -> frozenset[str]:
+        """Keys held down in the window, by name; without a window none are."""
+        return Keyboard(bullet, self.client).held() if self._window else frozenset()
+
     @property
     def closed(self) -> bool:
         """Whether the client is gone."""
@@ -501,7 +484,7 @@ class World:
     def close(self) -> None:
         """Gives the client back; closing twice is harmless."""
         if self.client >= 0:
-            with _quiet():
+            with quiet():
                 bullet.disconnect(self.client)
             self.client = -1
             self._shapes.close()
