@@ -30,8 +30,8 @@ class Config:
     """Whom to compare, and on what."""
 
     who: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Agents' names, runs' directories, or NAME=RUN1,RUN2,...; random, expert, taught and integrator are there
-    anyway, in a cell."""
+    """Agents' names, runs' directories, or NAME=RUN1,RUN2,...; in a cell random, expert, taught and
+    integrator are there anyway."""
     task: str = "TurnShafts"
     """The task: in a cell, such as LoadChuck, or of lots of parts, such as TurnShafts."""
     splits: tuple[str, ...] = ()
@@ -108,16 +108,22 @@ def _lots(config: Config) -> int:
     rows = benchmark(config)
     directory = RunDirectory.create(config.out, f"benchmark-{config.task}")
     wall_s = time.perf_counter() - start
-    told = {"kind": "lots", "quick": config.quick, "rows": rows, "wall_s": wall_s, "manifest": manifest(config)}
+    told = {
+        "kind": "lots",
+        "quick": config.quick,
+        "rows": rows,
+        "wall_s": wall_s,
+        "manifest": manifest(config),
+    }
     directory.write_json("benchmark.json", told)
     sys.stdout.write("\n".join([*table(rows), f"All figures: {directory / 'benchmark.json'}", ""]))
     return 0
 
 
 def _cells(config: Config) -> int:
-    from experiments.benchmarking.runs import Asked, Run, with_controls_after
     from experiments.benchmarking.cells import cells_of
     from experiments.benchmarking.rows import parse_rows
+    from experiments.benchmarking.runs import Asked, Run, with_controls_after
     from experiments.pool import Pool
     from experiments.run import usable_cores
 
@@ -192,28 +198,11 @@ def _told(config: Config, run: Any, pieces: Any, rows: Any, directory: Any) -> d
 def _write(directory: RunDirectory, figures: dict[str, Any]) -> None:
     from experiments.benchmarking.lines import lines
     from experiments.benchmarking.page import page
+    from experiments.receipts import compact
 
     directory.write_text("benchmark.json", compact(figures))
     directory.write_text("benchmark.html", page(figures, directory.path))
     sys.stdout.write("\n".join([*lines(figures), f"All figures: {directory / 'benchmark.html'}", ""]))
-
-
-def compact(figures: dict[str, Any]) -> str:
-    """Return JSON with a line for each entry of its lists: readable, and half the size."""
-    import json
-
-    from experiments.run import to_plain
-
-    def text(value: Any) -> str:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-    entries = []
-    for key, value in to_plain(figures).items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            entries.append(f"{text(key)}: [\n" + ",\n".join(map(text, value)) + "\n]")
-        else:
-            entries.append(f"{text(key)}: {text(value)}")
-    return "{\n" + ",\n".join(entries) + "\n}\n"
 
 
 def _say(text: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from experiments.errors import UserError
 from experiments.executor import _start as start_worker
@@ -116,14 +117,16 @@ class Pool:
     def _replace(self, deaths: int) -> None:
         self.n_deaths += 1
         if deaths >= _PATIENCE:
-            raise UserError(f"a worker process died {deaths} times in a row (out of memory?): fewer --workers")
+            raise UserError(
+                f"a worker process died {deaths} times in a row (out of memory?): fewer --workers"
+            )
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = self._new()
 
     def close(self) -> None:
         """Stop the processes, whatever they are doing."""
         processes = list((self._pool._processes or {}).values())
-        manager = self._pool._executor_manager_thread
+        manager = cast("threading.Thread | None", self._pool._executor_manager_thread)
         self._pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.terminate()

@@ -14,21 +14,27 @@ from pathlib import Path
 from experiments.guard import ROOT
 
 _PACKAGES = ("robots", "envs", "agents", "configs")
-# Found by name at run time, so that no import tells of them.
-_CELL_DATA = ("robots/**/*.py", "configs/parts/*.yaml", "configs/factors/*.yaml", "configs/splits/*.yaml")
+# Found by name at run time, so that no import tells of them; a split's file is told by its own hash.
+_CELL_DATA = ("robots/**/*.py", "configs/parts/*.yaml", "configs/factors/*.yaml")
+_LOT_DATA = tuple(
+    f"configs/{folder}/*.yaml" for folder in ("machines", "machining", "materials", "processes")
+)
 
 
 @cache
-def simulation_hash(task_module: str) -> str:
-    """Return the hash of what makes a cell's episodes: the task, the cell, robots, parts, splits.
+def cell_hash(task: str) -> str:
+    """Return the hash of what makes a cell's episodes: the task, the cell, robots, parts.
 
     Args:
-        task_module: Such as "envs.cell.tasks.load_chuck"; one from outside has no file here.
+        task: The task's module, such as "load_chuck"; one from outside has no file here.
     """
-    files = _closure(("envs.cell.core", task_module))
-    for pattern in _CELL_DATA:
-        files |= set(ROOT.glob(pattern))
-    return _digest(files)
+    return _digest(_closure(("envs.cell.core", f"envs.cell.tasks.{task}")) | _files(_CELL_DATA))
+
+
+@cache
+def lot_hash() -> str:
+    """Return the hash of what makes lots of parts on a machine tool."""
+    return _digest(_closure(("envs.machining.env",)) | _files(_LOT_DATA))
 
 
 @cache
@@ -37,13 +43,17 @@ def policy_hash(module: str) -> str:
     return _digest(_closure((module,)))
 
 
-def folder_hash(folder: Path) -> str:
-    """Return the hash of the files in a folder and their names, such as those of a trained policy."""
+def files_hash(paths: Iterable[Path]) -> str:
+    """Return the hash of some files and their names, such as those of a trained policy."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode())
+    for path in sorted(paths):
+        digest.update(path.name.encode() + b"\n")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def _files(patterns: Iterable[str]) -> set[Path]:
+    return {path for pattern in patterns for path in ROOT.glob(pattern)}
 
 
 def _digest(files: Iterable[Path]) -> str:

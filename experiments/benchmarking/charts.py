@@ -13,7 +13,8 @@ from experiments.figures import line_chart_svg
 COLOURS = ("#7b8794", "#009e73", "#8c6d00", "#0072b2", "#d55e00", "#cc79a7", "#56b4e9", "#e69f00")
 _WIDTH, _LEFT, _RIGHT = 900, 230, 60
 _BAR, _GAP = 9, 16
-_TEXT = 'font-family="system-ui, sans-serif" font-size="13" class="ink"'
+_FONT = 'font-family="system-ui, sans-serif" class="ink"'
+_TEXT = f'{_FONT} font-size="13"'
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:
@@ -34,13 +35,15 @@ def bars_svg(rows: Sequence[Mapping[str, Any]], cells: Sequence[str]) -> str:
         if not shown:
             continue
         middle = y + len(shown) * _BAR / 2
-        body.append(f'<text {_TEXT} x="{_LEFT - 10}" y="{middle + 4:.1f}" text-anchor="end">{escape(cell)}</text>')
+        body.append(_said(_LEFT - 10, middle + 4, cell, "end"))
         for name, c in shown:
             told = f"{name} on {cell}: {c['n_success']}/{c['n_episodes']}"
             body.append(_bar(y, c["success_rate"], c["ci95"], colour[name], told))
             y += _BAR
         y += _GAP
-    return _chart("Success by cell, 95 % Wilson intervals", y + 20, _axis(top - 8, y) + body + _legend(names, colour))
+    return _chart(
+        "Success by cell, 95 % Wilson intervals", y + 20, _axis(top - 8, y) + body + _legend(names, colour)
+    )
 
 
 def _bar(y: float, rate: float, ends: Sequence[float], colour: str, told: str) -> str:
@@ -55,7 +58,7 @@ def _bar(y: float, rate: float, ends: Sequence[float], colour: str, told: str) -
 
 
 def gap_svg(rows: Sequence[Mapping[str, Any]], published: Sequence[Mapping[str, Any]]) -> str:
-    """Return the way from seen to the unseen average, of each row and of the published ones; "" if there is none."""
+    """Return the way from seen to the unseen average, of each row and of the published ones; "" for none."""
     own = [row for row in rows if "gap" in row]
     if not own:
         return ""
@@ -68,8 +71,8 @@ def gap_svg(rows: Sequence[Mapping[str, Any]], published: Sequence[Mapping[str, 
         pair = [(seen["success_rate"], seen["ci95"]), (mean["mean"], mean["ci95"])]
         body.append(_dumbbell(y, row["name"], pair, colour[row["name"]], told))
         y += 30
-    body.append(f'<text {_TEXT} x="{_LEFT - 10}" y="{y + 8:.1f}" text-anchor="end" font-style="italic">published</text>')
-    body.append(f'<text {_TEXT} x="{_LEFT}" y="{y + 8:.1f}" font-style="italic">not comparable, for reference</text>')
+    body.append(_said(_LEFT - 10, y + 8, "published:", "end"))
+    body.append(_said(_LEFT, y + 8, "not comparable, for reference"))
     y += 30
     for row in published:
         if row["seen"] is None:
@@ -79,9 +82,8 @@ def gap_svg(rows: Sequence[Mapping[str, Any]], published: Sequence[Mapping[str, 
         body.append(_dumbbell(y, row["name"], pair, "#9aa5b1", told))
         y += 30
     key = (
-        f'<circle cx="{_LEFT + 6}" cy="42" r="5" class="key"/><text {_TEXT} x="{_LEFT + 16}" y="46">seen</text>'
-        f'<circle cx="{_LEFT + 76}" cy="42" r="5" class="hollow"/>'
-        f'<text {_TEXT} x="{_LEFT + 86}" y="46">unseen average</text>'
+        f'<circle cx="{_LEFT + 6}" cy="42" r="5" class="key"/>{_said(_LEFT + 16, 46, "seen")}'
+        f'<circle cx="{_LEFT + 76}" cy="42" r="5" class="hollow"/>{_said(_LEFT + 86, 46, "unseen average")}'
     )
     return _chart("From seen to unseen", y + 24, [key, *_axis(top - 12, y - 8), *body])
 
@@ -90,9 +92,10 @@ def _dumbbell(y: float, name: str, pair: Sequence[tuple[float, Any]], colour: st
     (seen, _), (unseen, _) = pair
     short = name if len(name) <= 30 else f"{name[:29]}…"
     parts = [
-        f'<g><title>{escape(told)}</title>'
-        f'<text {_TEXT} x="{_LEFT - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(short)}</text>'
-        f'<path d="M{_x(unseen):.1f} {y:.1f}H{_x(seen):.1f}" stroke="{colour}" stroke-width="2" opacity="0.6"/>'
+        f"<g><title>{escape(told)}</title>"
+        f"{_said(_LEFT - 10, y + 4, short, 'end')}"
+        f'<path d="M{_x(unseen):.1f} {y:.1f}H{_x(seen):.1f}" stroke="{colour}" '
+        'stroke-width="2" opacity="0.6"/>'
     ]
     for shift, (_, ends) in zip((-6, 6), pair, strict=True):
         if ends is not None:
@@ -102,7 +105,8 @@ def _dumbbell(y: float, name: str, pair: Sequence[tuple[float, Any]], colour: st
             )
     parts.append(f'<circle cx="{_x(seen):.1f}" cy="{y:.1f}" r="5.5" fill="{colour}"/>')
     parts.append(
-        f'<circle cx="{_x(unseen):.1f}" cy="{y:.1f}" r="5.5" class="hole" stroke="{colour}" stroke-width="2.5"/></g>'
+        f'<circle cx="{_x(unseen):.1f}" cy="{y:.1f}" r="5.5" class="hole" stroke="{colour}" '
+        'stroke-width="2.5"/></g>'
     )
     return "".join(parts)
 
@@ -122,8 +126,16 @@ def strength_svg(rows: Sequence[Mapping[str, Any]]) -> str:
     if not series:
         return ""
     return line_chart_svg(
-        series, "Shop floor", "strength of disturbances (0: seen)", "success (%)", bands  # type: ignore[arg-type]
+        series,
+        "Shop floor",
+        "strength of disturbances (0: seen)",
+        "success (%)",
+        bands,  # type: ignore[arg-type]
     )
+
+
+def _said(x: float, y: float, text: str, anchor: str = "start") -> str:
+    return f'<text {_TEXT} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
 def _x(rate: float) -> float:
@@ -135,7 +147,7 @@ def _axis(top: float, bottom: float) -> list[str]:
     for percent in range(0, 101, 20):
         x = _x(percent / 100)
         parts.append(f'<path class="grid" d="M{x:.1f} {top:.1f}V{bottom:.1f}"/>')
-        parts.append(f'<text {_TEXT} x="{x:.1f}" y="{bottom + 16:.1f}" text-anchor="middle">{percent} %</text>')
+        parts.append(_said(x, bottom + 16, f"{percent} %", "middle"))
     return parts
 
 
@@ -163,7 +175,7 @@ def _legend(names: Sequence[str], colour: Mapping[str, str]) -> list[str]:
         y = 46 + 18 * line
         for x, name in row:
             parts.append(f'<rect x="{x:.0f}" y="{y - 9}" width="14" height="9" fill="{colour[name]}"/>')
-            parts.append(f'<text {_TEXT} x="{x + 20:.0f}" y="{y}">{escape(name)}</text>')
+            parts.append(_said(x + 20, y, name))
     return parts
 
 
@@ -171,6 +183,7 @@ def _chart(title: str, height: float, body: Sequence[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" width="{_WIDTH}" '
         f'height="{height:.0f}" role="img"><title>{escape(title)}</title>'
-        f'<text x="24" y="24" font-family="system-ui, sans-serif" font-size="16" font-weight="600" class="ink">'
-        f"{escape(title)}</text>\n" + "\n".join(body) + "\n</svg>"
+        f'<text x="24" y="24" {_FONT} font-size="16" font-weight="600">{escape(title)}</text>\n'
+        + "\n".join(body)
+        + "\n</svg>"
     )

@@ -51,9 +51,11 @@ def film_causes(
 
 
 def best_row(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the name of the learned row with the highest unseen average, or success; of any, if none is learned."""
+    """Return the name of the best learned row, by unseen average or success; of any, if none is learned."""
     own = [row for row in rows if not row["control"] and row["cells"]]
-    learned = [row for row in own if row["learned"]] or [r for r in own if r["name"] not in ("random", "expert")]
+    learned = [row for row in own if row["learned"]] or [
+        r for r in own if r["name"] not in ("random", "expert")
+    ]
 
     def score(row: Mapping[str, Any]) -> float:
         if row.get("unseen_average"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.benchmarking.cells import splits_of
 from experiments.errors import unknown
-from experiments.receipts import episode_columns
+from experiments.receipts import episode_columns, made_by, policy_identity
 
 if TYPE_CHECKING:
     from experiments.benchmark import Config
@@ -48,7 +48,8 @@ def benchmark(config: Config) -> list[dict[str, Any]]:
                 split_hash = workers.facts().split_hash
             row = {"who": who, "task": request.name, "split": split, "split_hash": split_hash,
                    "seed": config.seed, **summary, "values": _values(summary, episodes),
-                   "episodes": episode_columns(episodes)}  # fmt: skip
+                   "episodes": episode_columns(episodes),
+                   "identity": {"policy": policy_identity(who, policy), **made_by(request)}}  # fmt: skip
             first = next((r for r in rows if r["split"] == split), None)
             rows.append(row | ({"against_first": _against(row, first)} if first else {}))
     return rows

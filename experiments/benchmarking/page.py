@@ -16,10 +16,12 @@ from experiments.failures import CAUSES
 _STYLE = """
 :root{--ink:#1f2933;--soft:#52606d;--paper:#fff;--line:#e4e7eb;--good:0,114,178}
 @media (prefers-color-scheme:dark){:root{--ink:#cdd9e5;--soft:#909dab;--paper:#0d1117;--line:#2d333b}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:2rem auto;max-width:1180px;padding:0 1rem}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
+body{margin:2rem auto;max-width:1180px;padding:0 1rem}
 h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.2rem;margin-top:2.2rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.86rem}
-th,td{border-bottom:1px solid var(--line);padding:.3rem .55rem;text-align:right;white-space:nowrap;vertical-align:top}
+th,td{border-bottom:1px solid var(--line);padding:.3rem .55rem;text-align:right}
+th,td{white-space:nowrap;vertical-align:top}
 th:first-child,td:first-child{text-align:left}td.text{text-align:left;white-space:normal;min-width:14rem}
 small{color:var(--soft)}.note{color:var(--soft);max-width:62rem}.control td:first-child{padding-left:1.6rem}
 .quick{background:#b4231822;border-left:4px solid #b42318;padding:.6rem 1rem;font-weight:600}
@@ -80,9 +82,9 @@ def _facts(figures: Mapping[str, Any]) -> str:
     fresh = figures["split_seed"]
     which = "the committed splits" if fresh is None else f"fresh unseen splits (seed {fresh})"
     return (
-        f'<p class="note">{figures["n_episodes"]} episodes a cell and policy, up to {most} policies (training '
-        f"seeds) a row, the same episodes for all rows (seed {figures['seed']}), {which}. Rates pooled over a "
-        "row's policies carry Wilson intervals; averages and gaps a bootstrap over policies and episodes.</p>"
+        f'<p class="note">{figures["n_episodes"]} episodes a cell and policy, up to {most} policies '
+        f"(training seeds) a row, the same episodes for all rows (seed {figures['seed']}), {which}. Rates "
+        "are pooled over a row's policies, with Wilson intervals; averages and gaps have bootstrap ones.</p>"
     )
 
 
@@ -101,7 +103,9 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], classes: Sequence
         mark = f' class="{classes[i]}"' if i < len(classes) and classes[i] else ""
         cells = "".join(c if c.startswith("<td") else f"<td>{c}</td>" for c in row)
         lines.append(f"<tr{mark}>{cells}</tr>")
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    return (
+        f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    )
 
 
 def _percent(mean: float | None, ends: Sequence[float] | None, note: str = "") -> str:
@@ -156,7 +160,8 @@ def _controls(rows: Sequence[Mapping[str, Any]], figures: Mapping[str, Any]) -> 
         body.append(
             [
                 escape(row["base"]),
-                f'<td class="text">{escape(row["control"])}<br><small>{escape(CONTROLS[row["control"]])}</small></td>',
+                f'<td class="text">{escape(row["control"])}<br>'
+                f"<small>{escape(CONTROLS[row['control']])}</small></td>",
                 escape(name),
                 str(cell["n_episodes"]),
                 _percent(base["success_rate"], base["ci95"]) if base else "–",
@@ -167,8 +172,8 @@ def _controls(rows: Sequence[Mapping[str, Any]], figures: Mapping[str, Any]) -> 
     head = ["row", "control", "cell", "episodes", "without it", "with it", "took the part named at first"]
     return (
         "<h2>Controls</h2>" + _table(head, body) + '<p class="note">A policy that does as well without words '
-        "or eyes does not use them. Swapped: the same scene with another part named, success is for the new one. "
-        "The unperturbed control is the cell “nominal”.</p>"
+        "or eyes does not use them. Swapped: the same scene with another part named, success is for the new "
+        "one. The unperturbed control is the cell “nominal”.</p>"
     )
 
 
@@ -191,9 +196,11 @@ def _paired(tests: Sequence[Mapping[str, Any]], cells: Sequence[str]) -> str:
         return ""
     head = ["cell", "rows", "difference, points", "episodes better", "test", "p", "p, Holm"]
     return (
-        "<h2>Paired tests on the same episodes</h2>" + _table(head, body) + '<p class="note">The p values tell '
-        "of these policies on such episodes; the interval also of other training seeds. Holm's adjustment is over "
-        "all pairs of one cell. The other cells are in benchmark.json.</p>"
+        "<h2>Paired tests on the same episodes</h2>"
+        + _table(head, body)
+        + '<p class="note">The p values tell '
+        "of these policies on such episodes; the interval also of other training seeds. Holm's adjustment is "
+        "over all pairs of one cell. The other cells are in benchmark.json.</p>"
     )
 
 
@@ -204,7 +211,9 @@ def _p(value: float | None) -> str:
 def _failures(rows: Sequence[Mapping[str, Any]], cells: Sequence[str]) -> str:
     body = []
     for row in rows:
-        counts = {c: sum(row["cells"][n]["failures"].get(c, 0) for n in cells if n in row["cells"]) for c in CAUSES}
+        counts = {
+            c: sum(row["cells"][n]["failures"].get(c, 0) for n in cells if n in row["cells"]) for c in CAUSES
+        }
         n = sum(row["cells"][name]["n_episodes"] for name in cells if name in row["cells"])
         body.append([escape(row["name"]), str(n), *(str(counts[c] or "") for c in CAUSES)])
     return "<h2>Why episodes failed, all cells</h2>" + _table(["row", "episodes", *CAUSES], body)
@@ -258,7 +267,12 @@ def _counted(rows: Sequence[Mapping[str, Any]], cells: Sequence[str]) -> str:
         if found:
             most = max(found, key=lambda c: c["instructions"])
             body.append(
-                [escape(name), str(most["instructions"]), str(most["parts"]), escape(", ".join(most["skills"]))]
+                [
+                    escape(name),
+                    str(most["instructions"]),
+                    str(most["parts"]),
+                    escape(", ".join(most["skills"])),
+                ]
             )
     return "<h2>What was asked for</h2>" + _table(
         ["cell", "different instructions", "different named parts", "skills"], body
@@ -279,9 +293,7 @@ def _published(published: Sequence[Mapping[str, Any]]) -> str:
         ]
         for row in published
     ]  # fmt: skip
-    return "<h2>Published, for reference only</h2>" + _table(
-        ["row", "seen", *names, AVERAGE, "source"], body
-    )
+    return "<h2>Published, for reference only</h2>" + _table(["row", "seen", *names, AVERAGE, "source"], body)
 
 
 def _made(figures: Mapping[str, Any]) -> str:
@@ -301,8 +313,9 @@ def _made(figures: Mapping[str, Any]) -> str:
     if figures["redone_episodes"]:
         told.append(f"{figures['redone_episodes']} episodes were lost with a worker that died and done again")
     return (
-        "<h2>Made with</h2>" + "".join(f'<p class="note">{escape(text)}</p>' for text in told)
+        "<h2>Made with</h2>"
+        + "".join(f'<p class="note">{escape(text)}</p>' for text in told)
         + _table(["cell", "split", "disturbances", "split hash"], splits)
-        + '<p class="note">Run a sample of these episodes again: <code>python -m experiments.benchmark --verify '
-        "benchmark.json</code></p>"
+        + '<p class="note">Run a sample of these episodes again: <code>python -m experiments.benchmark '
+        "--verify benchmark.json</code></p>"
     )

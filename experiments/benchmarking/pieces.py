@@ -146,16 +146,3 @@ def restore(folder: Path, piece: Piece) -> Mapping[str, Any] | None:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise UserError(f"{path} is damaged ({error}): delete it, and it is done again") from None
-
-
-def differences(was: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Return what differs between two identities, such as "versions.numpy 2.4.5, now 2.4.6"."""
-    was, now = to_plain(was), to_plain(now)
-    found: list[str] = []
-    for key in sorted({*was, *now}):
-        before, after = was.get(key), now.get(key)
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            found += differences(before, after, f"{prefix}{key}.")
-        elif before != after:
-            found.append(f"{prefix}{key} {before}, now {after}")
-    return found

@@ -6,10 +6,7 @@ import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from agents.policy import Policy
-from experiments import sources
 from experiments.errors import UserError
 
 # Always there: what costs nothing, what is possible, what automation does.
@@ -91,31 +88,3 @@ def _title(runs: Sequence[str]) -> str:
         return runs[0]
     run = read_run(runs[0])
     return Path(str(run["agent"])).stem if len(runs) > 1 and "agent" in run else Path(runs[0]).resolve().name
-
-
-def policy_identity(what: str, policy: Policy) -> dict[str, str]:
-    """Return hashes that tell whether a policy is still the same one: its weights and its code."""
-    kind = type(policy)
-    folder = Path(what) / "policy"
-    folder = folder if folder.is_dir() else Path(what)
-    identity = {"class": f"{kind.__module__}:{kind.__qualname__}", "code": sources.policy_hash(kind.__module__)}
-    if folder.is_dir():
-        identity["weights"] = sources.folder_hash(folder) if folder != Path(what) else _files(folder)
-    else:
-        identity["agent"] = f"{what} {_hyper(policy)}".strip()
-    return identity
-
-
-def _files(folder: Path) -> str:
-    """A folder that holds a policy and more: only the policy's files count."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("policy*")):
-        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:16]
-
-
-def _hyper(policy: Any) -> str:
-    hyper = getattr(policy, "_hyper", None) or getattr(policy, "hyper", None)
-    return "" if hyper is None else repr(hyper)

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from agents.policy import Policy
-from experiments import controls, evaluation, sources
+from experiments import controls, evaluation, receipts
 from experiments.benchmarking import clips, pieces, trials
-from experiments.benchmarking.cells import NOMINAL, SEEN, BenchCell, task_class_of
+from experiments.benchmarking.cells import NOMINAL, SEEN, BenchCell
 from experiments.benchmarking.pieces import Piece
-from experiments.benchmarking.rows import Row, policy_identity
+from experiments.benchmarking.rows import Row
 from experiments.pool import Done, Job, Pool
 from experiments.rollout import SEED_STRIDE, EnvRequest, episode_seed
-from experiments.run import platform_fingerprint
 
+SWAPPED = "instruction swapped"
 _JOB_EPISODES = 4
 _N_SENTENCES = 64
 _REPLAY_TRIES = 20
@@ -104,7 +104,7 @@ class Run:
             if not row.learned:
                 continue
             for name in controls.controls_of(self._policies[row.who[0]]):
-                if name == "instruction swapped" and not self._swappable():
+                if name == SWAPPED and not self._swappable():
                     continue
                 rows.append(row.with_control(name))
         return rows
@@ -115,7 +115,6 @@ class Run:
 
     def _piece(self, row: Row, member: int, cell: BenchCell) -> Piece:
         facts, asked, policy = self._facts[cell.name], self.asked, self._policies[row.who[member]]
-        platform = platform_fingerprint()
         request = EnvRequest(asked.task)
         identity = {
             "task": request.id,
@@ -126,12 +125,8 @@ class Run:
             "split_hash": facts.split_hash,
             "seed": asked.seed,
             "control": row.control,
-            "policy": policy_identity(row.who[member], policy),
-            "simulation": _simulation(request),
-            "versions": {
-                name: platform.get(name) for name in ("system", "libc", "numpy", "torch", "pybullet")
-            },
-            "fingerprint": platform["fingerprint"],
+            "policy": receipts.policy_identity(row.who[member], policy),
+            **receipts.made_by(request),
         }
         return Piece(row, member, cell, identity)
 
@@ -158,7 +153,7 @@ class Run:
 
     # -- running ------------------------------------------------------------------------------------
     def fill(self, wanted: Sequence[Piece], folder: Path, *, keep_stale: bool) -> None:
-        """Take what is finished from a folder's files, and run the rest; a piece is written when it is whole."""
+        """Take what is finished from a folder's files, and run the rest; each piece is written when whole."""
         missing = [piece for piece in wanted if not self._restored(piece, folder, keep_stale=keep_stale)]
         self._tell_stale(wanted)
         self._prepare_controls(missing)
@@ -184,7 +179,7 @@ class Run:
         """Take a piece from its file; False where something of it is missing."""
         was = pieces.restore(folder, piece)
         whole = len(piece.trials) >= self.asked.n
-        differs = pieces.differences(was, piece.identity) if was else []
+        differs = receipts.differences(was, piece.identity) if was else []
         if differs:
             piece.stale = tuple(differs)
             if keep_stale and whole:
@@ -221,13 +216,13 @@ class Run:
                 piece.error = _one_line(error)
                 self._say(f"{piece.row.name} on {piece.cell.name} failed: {piece.error}")
                 continue
-            swapped = piece.row.control == "instruction swapped"
+            swapped = piece.row.control == SWAPPED
             mine = seeds[piece.file]
             for i in range(0, len(mine), _JOB_EPISODES):
                 if piece.error is not None:
                     break
                 some = mine[i : i + _JOB_EPISODES]
-                yield Job(piece.file, _run, (request, policy, some, swapped), len(some))
+                yield Job(piece.file, trials.run_trials_of, (request, policy, some, swapped), len(some))
 
     def _took(self, piece: Piece, done: Done, some: list[trials.Trial], n_wanted: int) -> bool:
         """Add what a job brought; return whether the piece is whole now."""
@@ -245,6 +240,14 @@ class Run:
         piece.trials += sorted(some, key=lambda trial: trial.seed)
         return True
 
+    def acting(self, row: Row, cell: BenchCell) -> tuple[Policy, EnvRequest, bool]:
+        """Return who acts in a row's episodes on a cell, where, and whether another part is named there."""
+        self._facts = {cell.name: self._call(trials.cell_facts, self._plain(cell))}
+        piece = self._piece(row, 0, cell)
+        self._prepare_controls([piece])
+        policy = self._acting(piece)
+        return policy, self._request(cell, policy.needs), row.control == SWAPPED
+
     def pictures(self, cell: BenchCell) -> bool:
         """Whether a cell can be filmed."""
         return self._facts[cell.name].pictures
@@ -253,7 +256,14 @@ class Run:
         """Film one episode of a piece, in a worker; return whether it could be."""
         policy = self._acting(piece)
         try:
-            self._call(clips.shoot, self._request(piece.cell, policy.needs), policy, seed, str(path), 1 / self.period_s)
+            self._call(
+                clips.shoot,
+                self._request(piece.cell, policy.needs),
+                policy,
+                seed,
+                str(path),
+                1 / self.period_s,
+            )
         except Exception as error:
             self._say(f"no clip of {piece.row.name} on {piece.cell.name}: {_one_line(error)}")
             return False
@@ -291,19 +301,6 @@ class Run:
                 seeds = list(range(train, train + _REPLAY_TRIES))
                 request = self._request(cell, policy.needs)
                 self._records[piece.who] = self._call(trials.record, request, policy, seeds)
-
-
-def _run(request: EnvRequest, policy: Policy, seeds: list[int], swapped: bool) -> Any:
-    """Run episodes, in a worker."""
-    return trials.run_trials(request, policy, seeds, swapped=swapped)
-
-
-def _simulation(request: EnvRequest) -> str | None:
-    import envs
-
-    if request.id not in envs.CELL_IDS:
-        return None
-    return sources.simulation_hash(task_class_of(request).__module__)
 
 
 def _one_line(error: BaseException) -> str:

@@ -34,7 +34,9 @@ def figures(
         period_s: From one action to the next.
     """
     outcomes = {row.name: _outcomes(pieces, row) for row in rows}
-    told = [_row(row, [p for p in pieces if p.row.name == row.name], outcomes[row.name], period_s) for row in rows]
+    told = [
+        _row(row, [p for p in pieces if p.row.name == row.name], outcomes[row.name], period_s) for row in rows
+    ]
     own = [row for row in rows if not row.control]
     return {
         "cells": [
@@ -65,7 +67,9 @@ def _outcomes(pieces: Sequence[Piece], row: Row) -> dict[str, np.ndarray]:
     return found
 
 
-def _row(row: Row, mine: Sequence[Piece], outcomes: Mapping[str, np.ndarray], period_s: float) -> dict[str, Any]:
+def _row(
+    row: Row, mine: Sequence[Piece], outcomes: Mapping[str, np.ndarray], period_s: float
+) -> dict[str, Any]:
     timing = Timing()
     for piece in mine:
         timing.add(piece.timing)
@@ -78,7 +82,9 @@ def _row(row: Row, mine: Sequence[Piece], outcomes: Mapping[str, np.ndarray], pe
         "base": row.base,
         "policies": [identities.get(k) for k in range(len(row.who))],
         "n_policies": len(row.who),
-        "cells": {name: _cell([p for p in mine if p.cell.name == name and p.error is None]) for name in outcomes},
+        "cells": {
+            name: _cell([p for p in mine if p.cell.name == name and p.error is None]) for name in outcomes
+        },
         "latency": _latency(timing, period_s),
         "where": _where(timing),
     }
@@ -111,9 +117,8 @@ def _cell(members: Sequence[Piece]) -> dict[str, Any]:
     }
     if any(p.row.control == "instruction swapped" for p in members):
         n_old = sum(t.took_old for t in trials)
-        told["took_old"] = {
-            "n": n_old, "rate": n_old / n if n else None, "ci95": list(wilson_interval(n_old, n)) if n else None
-        }  # fmt: skip
+        ends = list(wilson_interval(n_old, n)) if n else None
+        told["took_old"] = {"n": n_old, "rate": n_old / n if n else None, "ci95": ends}
     return told
 
 
@@ -167,8 +172,8 @@ def paired(outcomes: Mapping[str, Mapping[str, np.ndarray]], cells: Sequence[str
 
     Two single policies are compared by McNemar's exact test on the episodes that only one of them did; where
     a row has several policies, their mean on each episode by the sign-flip test. The p values of all pairs on
-    one cell are adjusted together (Holm). They tell of these policies; the interval of the difference, in which
-    policies are drawn again too, tells of such policies.
+    one cell are adjusted together (Holm). They tell of these policies; the interval of the difference, in
+    which policies are drawn again too, tells of such policies.
     """
     found = []
     for name in (*cells, AVERAGE):

@@ -11,8 +11,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from agents.learner import Episode, Rollouts
-from agents.policy import Action, Observation, Policy, Privileged
+from agents.learner import Rollouts
+from agents.policy import Action, Observation, Policy
 from experiments.controls import Recorded, Wrapped
 from experiments.failures import Witness, cause
 from experiments.film import Watched
@@ -21,6 +21,8 @@ from experiments.rollout import EnvRequest, kept_env, prepare, run_episode
 # Times of act() are kept as a histogram, each bin 2 % wide, so that those of many episodes can be added.
 BIN = 1.02
 _BIN_0_S = 1e-6
+# Scenes that are looked at before it is said that no part can be named in place of another.
+_SWAP_TRIES = 50
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class _Watched(Watched):
         self.instruction = ""
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
-        observation, info = self.env.reset(**options, options=self._options)
+        observation, info = self.env.reset(**options, options=self._options)  # type: ignore[arg-type]
         self._witness.begin()
         self.instruction = str(info.get("instruction", ""))
         return observation, info
@@ -158,6 +160,13 @@ def run_trials(
     return trials, timing
 
 
+def run_trials_of(
+    request: EnvRequest, policy: Policy, seeds: Sequence[int], swapped: bool
+) -> tuple[list[Trial], Timing]:
+    """The same with all arguments in order, as jobs hand them over."""
+    return run_trials(request, policy, seeds, swapped=swapped)
+
+
 def _trial(env: gymnasium.Env, policy: Policy, seed: int, *, swapped: bool) -> Trial:
     options, old = (None, None)
     if swapped:
@@ -195,22 +204,14 @@ def other_named(env: gymnasium.Env, seed: int) -> tuple[dict[str, Any], int] | N
     env.reset(seed=seed)
     bare: Any = env.unwrapped
     candidates = bare.cell.draw.candidates
-    fits = [k for k in range(1, len(candidates)) if _suits(bare, candidates[k])]
+    fits = [k for k in bare.cell.draw.nameable if k > 0]
     if not fits:
         return None
     k = fits[int(np.random.default_rng([seed, 0x53574150]).integers(len(fits)))]
     return {"named": k}, candidates[0].slot
 
 
-def _suits(env: Any, candidate: Any) -> bool:
-    """Whether a part could be the named one of a task."""
-    task = env.task
-    return task.workholding in ("", candidate.kind.workholding) and (
-        not task.families or candidate.kind.family in task.families
-    )
-
-
-class _pictures_timed:  # noqa: N801 (used as a statement)
+class _pictures_timed:
     """Times a world's pictures for as long as it is entered."""
 
     def __init__(self, world: Any, timing: Timing) -> None:
@@ -288,26 +289,6 @@ def record(request: EnvRequest, policy: Policy, seeds: Sequence[int]) -> np.ndar
 def can_swap(request: EnvRequest, seed: int) -> bool:
     """Return whether another part than the drawn one can be named at reset."""
     env = kept_env(request)
-    if not hasattr(env.unwrapped, "cell"):
-        return False
-    try:
-        for at in range(seed, seed + 50):
-            swap = other_named(env, at)
-            if swap is not None:
-                env.reset(seed=at, options=swap[0])
-                return True
-    except ValueError:
-        return False
-    return False
-
-
-def is_privileged(policy: Policy) -> bool:
-    """Return whether a policy sees true state."""
-    return isinstance(policy, Privileged)
-
-
-def same_episode(trial: Trial, episode: Episode) -> bool:
-    """Return whether both are the same to the bit, as far as both tell."""
-    return (trial.success, trial.n_steps, trial.sum_reward) == (
-        episode.success, episode.n_steps, episode.sum_reward
-    )  # fmt: skip
+    env.reset(seed=seed)
+    draw = getattr(getattr(env.unwrapped, "cell", None), "draw", None)
+    return hasattr(draw, "nameable") and any(other_named(env, seed + i) for i in range(_SWAP_TRIES))
