@@ -18,8 +18,8 @@ import numpy as np
 
 from agents.learner import Episode, Labels, Rollouts
 from agents.networks import flatten
-from agents.policy import Policy, Privileged
-from experiments.errors import UserError, unknown
+from agents.policy import Policy, PolicyError, Privileged
+from experiments.errors import UserError, unknown, user_input
 
 # Ranges of episode seeds (first, last) where an environment does not declare its own.
 _SEEDS = {
@@ -121,13 +121,23 @@ def prepare(policy: Policy, env: gymnasium.Env) -> None:
     space = env.action_space
     if not isinstance(space, gymnasium.spaces.Box):
         raise TypeError(f"action space is {space}: allowed is a Box")
-    policy.attach(env.observation_space, space)
+    with user_input(PolicyError):
+        policy.attach(env.observation_space, space)
     if isinstance(policy, Privileged):
         policy.bind(env)
 
 
 def run_episode(env: gymnasium.Env, rollouts: Rollouts, seed: int) -> Episode:
-    """Run one episode with policies that were prepared."""
+    """Run one episode with policies that were prepared.
+
+    Raises:
+        UserError: If a policy cannot act.
+    """
+    with user_input(PolicyError):
+        return _episode(env, rollouts, seed)
+
+
+def _episode(env: gymnasium.Env, rollouts: Rollouts, seed: int) -> Episode:
     actor, teacher = rollouts.actor, rollouts.teacher
     observation, info = env.reset(seed=seed)
     instruction = str(info.get("instruction", ""))
