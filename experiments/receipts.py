@@ -32,6 +32,7 @@ def made_by(request: EnvRequest) -> dict[str, Any]:
     """Return what an environment's episodes follow from besides its options: code, libraries, machine."""
     platform = platform_fingerprint()
     return {
+        "env": request.id,
         "simulation": _simulation(request),
         "versions": {name: platform.get(name) for name in _NAMED},
         "fingerprint": platform["fingerprint"],

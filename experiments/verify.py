@@ -180,6 +180,9 @@ def _of_row(row: Mapping[str, Any], config: Mapping[str, Any], file: Path, keys:
     who = str(config.get("who") or config["what"])
     usual = {"robot": "lrmate200id", "control": "ee_yaw"}
     names = {**usual, **{key: row[key] for key in keys if row.get(key)}}
+    env_id = str(row["identity"]["env"])
+    if not env_id.startswith("Monozukuri/"):
+        names["task"] = env_id  # not known by its short name
     identity = {
         **row["identity"],
         "split_hash": row.get("split_hash") or row.get("manifest", {}).get("split_hash"),

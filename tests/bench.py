@@ -39,7 +39,7 @@ class LocalPool:
 
 
 def make_run(folder, seed=0, skill=1.0):
-    """A run's directory with a linear policy that moves what is held to where it belongs, more or less well."""
+    """A run's directory with a linear policy that moves what is held to where it belongs."""
     rng = np.random.default_rng(seed)
     weight = np.zeros((5, 7), np.float32)
     weight[0, 2] = weight[1, 3] = 20.0 * skill

@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -272,16 +273,16 @@ def test_what_is_lost_with_a_worker_is_done_again(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_killing_a_worker_of_a_benchmark_changes_no_bit(tmp_path):
-    command = [sys.executable, "-m", "experiments.benchmark", "expert", "--no-controls", "--no-clips", "--task",
-               "Reach", "--splits", "seen", "nominal", "--episodes", "40", "--workers", "2", "--out"]  # fmt: skip
+    words = (
+        "expert --no-controls --no-clips --task Reach --splits seen nominal --episodes 40 --workers 2 --out"
+    )
+    command = [sys.executable, "-m", "experiments.benchmark", *words.split()]
     subprocess.run([*command, tmp_path / "calm"], check=True, capture_output=True, timeout=300)
     process = subprocess.Popen([*command, tmp_path / "shot"], stderr=subprocess.PIPE, text=True)
     time.sleep(6)
-    children = open(f"/proc/{process.pid}/task/{process.pid}/children").read().split()
-    for child in children:
-        if "spawn_main" in open(f"/proc/{child}/cmdline").read():
-            os.kill(int(child), signal.SIGKILL)
-            break
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    workers = [c for c in children if "spawn_main" in Path(f"/proc/{c}/cmdline").read_text()]
+    os.kill(int(workers[0]), signal.SIGKILL)
     error = process.communicate(timeout=300)[1]
     assert process.returncode == 0, error
     calm, shot = (json.loads((tmp_path / name / "benchmark.json").read_text()) for name in ("calm", "shot"))

@@ -117,7 +117,6 @@ class Run:
         facts, asked, policy = self._facts[cell.name], self.asked, self._policies[row.who[member]]
         request = EnvRequest(asked.task)
         identity = {
-            "task": request.id,
             "robot": asked.robot,
             "cell": cell.name,
             "split": cell.split,
