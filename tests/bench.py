@@ -1,6 +1,7 @@
 """What the tests of the benchmark share: a pool without processes, and small runs to benchmark."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -8,6 +9,7 @@ import tests.learning.standin  # noqa: F401 (registers the stand-in)
 from agents.networks import MlpPolicy
 from experiments import benchmark
 from experiments.pool import Done
+from experiments.rollout import env_facts, run_episodes
 from experiments.run import write_text_atomic
 
 TASK = "tests.learning.standin:StandInReach-v0"
@@ -30,6 +32,26 @@ class LocalPool:
             except Exception as error:
                 done = Done(job, error=error)
             yield done
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+class LocalWorkers:
+    """Rolls episodes out here."""
+
+    def __init__(self, request, n):
+        self.request, self.n = request, n
+
+    def facts(self):
+        return env_facts(self.request)
+
+    def submit(self, rollouts, seeds, on_done=None):
+        episodes = run_episodes(self.request, rollouts, list(seeds))
+        return SimpleNamespace(result=lambda: episodes)
 
     def __enter__(self):
         return self

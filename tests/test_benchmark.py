@@ -79,6 +79,9 @@ def test_cells_have_the_usual_order_and_stress_only_what_a_task_has():
     assert dict(found[-1].options) == {"stress": "oil_film:5,payload:5,fixture_offset:5,latency:5"}
     assert dict(cells.cells_of("Reach", ("physics-2",))[0].options) == {"stress": "latency:2"}
     assert [c.name for c in cells.cells_of("LoadChuck", ("physics-3", "seen"))] == ["physics-3", "seen"]
+    assert dict(cells.cells_of("LoadChuck", ("chips-4",))[0].options) == {"stress": "chips:4"}
+    with pytest.raises(UserError, match="split 'chips-1'"):
+        cells.cells_of("Reach", ("chips-1",))
     with pytest.raises(UserError, match="did you mean 'nominal'"):
         cells.cells_of("LoadChuck", ("nominl",))
 
@@ -307,8 +310,12 @@ class Echo(Policy):
 
 
 def seen():
-    return {"image_tray": np.arange(12, dtype=np.uint8).reshape(2, 2, 3), "depth_tray": np.ones((2, 2), np.float32),
-            "agent_pos": np.ones(3, np.float32), "instruction": np.full(4, 9, np.int32)}  # fmt: skip
+    return {
+        "image_tray": np.arange(12, dtype=np.uint8).reshape(2, 2, 3),
+        "depth_tray": np.ones((2, 2), np.float32),
+        "agent_pos": np.ones(3, np.float32),
+        "instruction": np.full(4, 9, np.int32),
+    }
 
 
 def test_reworded_says_another_sentence_in_words_and_tokens_and_leaves_the_pictures():

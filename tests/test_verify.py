@@ -7,13 +7,14 @@ import sys
 import numpy as np
 import pytest
 
+import experiments.executor
 import experiments.pool
 import experiments.verify as module
 from experiments import benchmark, evaluate
 from experiments.benchmarking.trials import Trial
 from experiments.errors import UserError
 from experiments.verify import MATCH, MISMATCH, choose, mismatch, read, verify
-from tests.bench import TASK, LocalPool, bench, make_run
+from tests.bench import TASK, LocalPool, LocalWorkers, bench, make_run
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +22,7 @@ def here(monkeypatch):
     """Jobs run in this process."""
     monkeypatch.setattr(experiments.pool, "Pool", LocalPool)
     monkeypatch.setattr(module, "Pool", LocalPool)
+    monkeypatch.setattr(experiments.executor, "Workers", LocalWorkers)
 
 
 @pytest.fixture
@@ -154,7 +156,7 @@ def test_an_agent_and_its_options_are_made_again(tmp_path):
 
 
 def test_lots_can_be_verified_too(tmp_path):
-    words = ("handbook", "oracle", "--task", "TurnShafts", "--splits", "seen", "--episodes", "3")
+    words = ("handbook", "tuned_rules", "--task", "TurnShafts", "--splits", "seen", "--episodes", "3")
     assert benchmark.main([*words, "--workers", "1", "--out", str(tmp_path / "b")]) == 0
     assert verify(tmp_path / "b" / "benchmark.json", 6) == MATCH
     edited(

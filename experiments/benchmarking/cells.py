@@ -59,6 +59,8 @@ def splits_of(task: str) -> tuple[str, ...]:
 def cells_of(task: str, chosen: Sequence[str] = (), split_seed: int | None = None) -> list[BenchCell]:
     """Return the cells of a task in a cell: those chosen, or all.
 
+    Besides those of the table, any other split may be chosen, and any single disturbance, as "oil_film-3".
+
     Args:
         task: The task.
         chosen: Names of cells; none for all.
@@ -67,28 +69,42 @@ def cells_of(task: str, chosen: Sequence[str] = (), split_seed: int | None = Non
     Raises:
         UserError: For a cell that there is not.
     """
-    known = {cell.name: cell for cell in _all(task, split_seed)}
+    usual = _usual(task, split_seed)
+    if not chosen:
+        return usual
+    known = {cell.name: cell for cell in (*usual, *_more(task, split_seed))}
     for name in chosen:
         if name not in known:
             raise unknown("split", name, known)
-    return [known[name] for name in chosen or known]
+    return [known[name] for name in chosen]
 
 
-def _all(task: str, split_seed: int | None) -> list[BenchCell]:
-    order = (NOMINAL, SEEN, *UNSEEN, *WORDING)
+def _more(task: str, split_seed: int | None) -> list[BenchCell]:
+    """What is not of the table: splits that mix its cells, and disturbances one by one."""
+    from envs.cell.stress import stresses
+
+    fresh = "" if split_seed is None else f"@{split_seed}"
+    cells = [BenchCell(name, name + fresh) for name in splits_of(task)]
+    for name in _acting(task, tuple(stresses())):
+        cells += [BenchCell(f"{name}-{k}", SEEN, (("stress", f"{name}:{k}"),)) for k in STRENGTHS]
+    usual = {cell.name for cell in _usual(task, split_seed)}
+    return [cell for cell in cells if cell.name not in usual]
+
+
+def _usual(task: str, split_seed: int | None) -> list[BenchCell]:
     filled = splits_of(task)
-    names = [name for name in order if name in filled] + [name for name in filled if name not in order]
+    names = [name for name in (NOMINAL, SEEN, *UNSEEN, *WORDING) if name in filled]
     fresh = "" if split_seed is None else f"@{split_seed}"
     cells = [BenchCell(name, name if name in (NOMINAL, SEEN) else name + fresh) for name in names]
-    stresses = _stresses(task)
+    stresses = _acting(task, PHYSICS)
     for strength in STRENGTHS if stresses else ():
         text = ",".join(f"{name}:{strength}" for name in stresses)
         cells.append(BenchCell(f"physics-{strength}", SEEN, (("stress", text),)))
     return cells
 
 
-def _stresses(task: str) -> list[str]:
-    """Return those of `PHYSICS` that a task of ours has something for."""
+def _acting(task: str, names: Sequence[str]) -> list[str]:
+    """Return those disturbances that a task of ours has something for."""
     import envs
 
     request = EnvRequest(task)
@@ -98,7 +114,7 @@ def _stresses(task: str) -> list[str]:
 
     kind = task_class_of(request)
     found = []
-    for name in PHYSICS:
+    for name in names:
         try:
             stress.check({name: 1}, kind())
         except ValueError:

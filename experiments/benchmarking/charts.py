@@ -7,19 +7,21 @@ from html import escape
 from typing import Any
 
 from experiments.benchmarking.cells import SEEN, STRENGTHS
-from experiments.figures import line_chart_svg
+from experiments.figures import PALETTE, line_chart_svg
 
-# Okabe and Ito's colours in an order that keeps neighbours apart; grey for what is not ours.
-COLOURS = ("#7b8794", "#009e73", "#8c6d00", "#0072b2", "#d55e00", "#cc79a7", "#56b4e9", "#e69f00")
+# For what is not ours.
+_GREY = "#9aa5b1"
+# Rules of the page go before these attributes, and hand the reader's dark scheme on.
+_LINE = 'stroke="#1f2933" stroke-width="1.1" fill="none"'
 _WIDTH, _LEFT, _RIGHT = 900, 230, 60
 _BAR, _GAP = 9, 16
-_FONT = 'font-family="system-ui, sans-serif" class="ink"'
+_FONT = 'font-family="system-ui, sans-serif" class="ink" fill="#1f2933"'
 _TEXT = f'{_FONT} font-size="13"'
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:
     """Return a colour for each row, the same in every chart."""
-    return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
 
 
 def bars_svg(rows: Sequence[Mapping[str, Any]], cells: Sequence[str]) -> str:
@@ -52,7 +54,7 @@ def _bar(y: float, rate: float, ends: Sequence[float], colour: str, told: str) -
     return (
         f'<g><title>{escape(told)}</title><rect x="{x0:.1f}" y="{y + 1:.1f}" width="{max(x1 - x0, 0.8):.1f}" '
         f'height="{_BAR - 2}" fill="{colour}"/>'
-        f'<path class="whisker" d="M{low:.1f} {middle:.1f}H{high:.1f}M{low:.1f} {middle - 3:.1f}v6'
+        f'<path class="whisker" {_LINE} d="M{low:.1f} {middle:.1f}H{high:.1f}M{low:.1f} {middle - 3:.1f}v6'
         f'M{high:.1f} {middle - 3:.1f}v6"/></g>'
     )
 
@@ -79,11 +81,12 @@ def gap_svg(rows: Sequence[Mapping[str, Any]], published: Sequence[Mapping[str, 
             continue
         told = f"{row['name']} ({row['label']}): seen {row['seen']}, unseen {row['unseen_average']}"
         pair = [(row["seen"] / 100, None), (row["unseen_average"] / 100, None)]
-        body.append(_dumbbell(y, row["name"], pair, "#9aa5b1", told))
+        body.append(_dumbbell(y, row["name"], pair, _GREY, told))
         y += 30
     key = (
         f'<circle cx="{_LEFT + 6}" cy="42" r="5" class="key"/>{_said(_LEFT + 16, 46, "seen")}'
-        f'<circle cx="{_LEFT + 76}" cy="42" r="5" class="hollow"/>{_said(_LEFT + 86, 46, "unseen average")}'
+        f'<circle cx="{_LEFT + 76}" cy="42" r="5" class="hollow" {_LINE}/>'
+        f"{_said(_LEFT + 86, 46, 'unseen average')}"
     )
     return _chart("From seen to unseen", y + 24, [key, *_axis(top - 12, y - 8), *body])
 
@@ -105,7 +108,7 @@ def _dumbbell(y: float, name: str, pair: Sequence[tuple[float, Any]], colour: st
             )
     parts.append(f'<circle cx="{_x(seen):.1f}" cy="{y:.1f}" r="5.5" fill="{colour}"/>')
     parts.append(
-        f'<circle cx="{_x(unseen):.1f}" cy="{y:.1f}" r="5.5" class="hole" stroke="{colour}" '
+        f'<circle cx="{_x(unseen):.1f}" cy="{y:.1f}" r="5.5" class="hole" fill="#ffffff" stroke="{colour}" '
         'stroke-width="2.5"/></g>'
     )
     return "".join(parts)
@@ -146,7 +149,7 @@ def _axis(top: float, bottom: float) -> list[str]:
     parts = []
     for percent in range(0, 101, 20):
         x = _x(percent / 100)
-        parts.append(f'<path class="grid" d="M{x:.1f} {top:.1f}V{bottom:.1f}"/>')
+        parts.append(f'<path class="grid" stroke="#e4e7eb" d="M{x:.1f} {top:.1f}V{bottom:.1f}"/>')
         parts.append(_said(x, bottom + 16, f"{percent} %", "middle"))
     return parts
 

@@ -82,8 +82,8 @@ def _facts(figures: Mapping[str, Any]) -> str:
     fresh = figures["split_seed"]
     which = "the committed splits" if fresh is None else f"fresh unseen splits (seed {fresh})"
     return (
-        f'<p class="note">{figures["n_episodes"]} episodes a cell and policy, up to {most} policies '
-        f"(training seeds) a row, the same episodes for all rows (seed {figures['seed']}), {which}. Rates "
+        f'<p class="note">{figures["n_episodes"]} episodes a cell and policy, up to {most} '
+        f"training seeds a row, the same episodes for all rows (seed {figures['seed']}), {which}. Rates "
         "are pooled over a row's policies, with Wilson intervals; averages and gaps have bootstrap ones.</p>"
     )
 
