@@ -100,8 +100,15 @@ def in_cell(task: str) -> bool:
     return not request.batched
 
 
+def benchmark(config: Config) -> list[dict[str, Any]]:
+    """Return a row for each of `who` on each split of a task of lots of parts."""
+    from experiments.benchmarking.lots import compare
+
+    return compare(config)
+
+
 def _lots(config: Config) -> int:
-    from experiments.benchmarking.lots import benchmark, table
+    from experiments.benchmarking.lots import table
     from experiments.run import RunDirectory, manifest
 
     start = time.perf_counter()

@@ -10,7 +10,9 @@ from typing import Any
 
 from envs.cell import level_reach, plate
 from envs.cell.draw import Candidate, Draw
-from envs.cell.layout import CAMERAS, LEVEL_CAMERAS, TABLE_Y_M, Layout, scenery
+from envs.cell.furnish import furnish, mounted
+from envs.cell.layout import CAMERAS, LEVEL_CAMERAS, TABLE_Y_M, Layout
+from envs.cell.look import livery, painted
 from envs.cell.part_state import PartState as PartState
 from envs.cell.parts import COLOURS, PartType
 from envs.cell.seating import sensed_gap_m, upright
@@ -22,8 +24,8 @@ from robots.gripper import GripperSpec
 from robots.machine_body import JAWS_OPEN_M, MachineSpec
 from robots.machine_tool import MachineState, MachineTool
 from robots.plc import Plc
-from robots.scene_types import CameraSpec, Surface
-from robots.spec import ArmSpec, Vec3
+from robots.scene_types import CameraSpec, Light, Surface
+from robots.spec import ZERO, ArmSpec, Vec3
 from robots.workholding import Clamp
 from robots.world import World
 
@@ -87,6 +89,7 @@ class Cell:
             door_x_m = self.machine_spec.front_x_m - BEFORE_DOOR_M
             self.layout = replace(self.layout, door_x_m=door_x_m, travel_z_m=self.machine_spec.chuck_m[2])
             level_reach.check(self.arm_spec, self.gripper, self.machine_spec, self.layout)
+        self._usual = self.layout
 
     # -- building ---------------------------------------------------------------------------------
     def build(self, draw: Draw) -> None:
@@ -95,7 +98,7 @@ class Cell:
         Raises:
             Unreachable: if the arm cannot reach the start pose.
         """
-        world, self.draw = self.world, draw
+        world, self.draw, self.layout = self.world, draw, draw.layout
         world.rebuild()
         self.ledger, self.time_s, self.energy_j = Ledger(), 0.0, 0.0
         self._build_arm(draw)
@@ -108,8 +111,7 @@ class Cell:
             for body, shapes in STATIONS[name].bodies(name, draw.hole_m).items():
                 world.add_fixed(body, shapes, Surface(0.4), xyz_m=(x, y, 0.0))
         back_m = WIDE_TABLE_Y_M if self.station_names else TABLE_Y_M[1]
-        for name, shapes in scenery(self.layout, draw.table, back_m).items():
-            world.add_fixed(name, shapes, Surface(0.4))
+        furnish(world, draw.layout, draw.look, back_m, alone=self.machine_spec is None)
         self.gauge: Gauge | None = None
         if "gauge" in self.station_names:
             self.gauge = Gauge(STATIONS["gauge"].within_m, draw.gauge_error_um)
@@ -126,16 +128,17 @@ class Cell:
             pad_friction=draw.finger_friction / PART_FRICTION,
             force_n=self.gripper.force_n * draw.grip_share,
         )
-        self.arm = Arm(self.world, self.arm_spec, grip, self.layout.base_m)
+        self.arm = Arm(self.world, painted(self.arm_spec, draw.look.arm), grip, self.layout.base_m)
         down = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, -1.0)
         self.arm.place(self.arm.solve(draw.start_m, down))
 
     @staticmethod
     def _set_up(machine_spec: MachineSpec, draw: Draw) -> MachineSpec:
-        """The machine with its jaws set up for the named part."""
+        """The machine with its jaws set up for the named part, in its paint."""
         named = draw.candidates[0] if draw.candidates else None
         radius = named.kind.chuck_across_m / 2 + JAWS_OPEN_M if named else 0.022
-        return replace(machine_spec, jaw_radius_m=radius, jaw_wear_m=draw.jaw_wear_m)
+        spec = livery(machine_spec, draw.look.machine)
+        return replace(spec, jaw_radius_m=radius, jaw_wear_m=draw.jaw_wear_m)
 
     def _build_machine(self, machine_spec: MachineSpec, draw: Draw) -> None:
         """The machine; clamped on the named part where it starts there."""
@@ -312,24 +315,29 @@ class Cell:
 
     # -- cameras ----------------------------------------------------------------------------------
     @property
+    def usual_layout(self) -> Layout:
+        """Where things stand in this cell unless an episode moves them."""
+        return self._usual
+
+    @property
     def cameras(self) -> dict[str, CameraSpec]:
-        """The cameras by name, as they are meant to stand."""
+        """The cameras by name, as they usually stand."""
         return LEVEL_CAMERAS if self.level else CAMERAS
 
     def camera_spec(self, name: str, *, true: bool) -> CameraSpec:
-        """A camera by name: where it truly is, or where the cell believes it to be."""
-        spec = self.cameras[name]
-        if not true:
-            return spec
-        offset = self.draw.camera_offset_m[list(self.cameras).index(name)]
-        eye = tuple(a + b for a, b in zip(spec.eye_m, offset, strict=True))
-        return replace(spec, eye_m=(eye[0], eye[1], eye[2]))
+        """A camera by name: where it truly is in this episode, or where the cell believes it to be."""
+        draw, k = self.draw, list(self.cameras).index(name)
+        follows = name == "tray"  # it is aimed at the tray, wherever that is
+        aim = (
+            [a - b for a, b in zip(draw.layout.tray_m, self._usual.tray_m, strict=True)] if follows else ZERO
+        )
+        off = draw.camera_offset_m[k] if true else ZERO
+        return mounted(self.cameras[name], draw.look.cameras[k], (aim[0], aim[1], 0.0), off)
 
     @property
-    def light(self) -> Vec3:
-        """Direction towards the light."""
-        c, s = math.cos(self.draw.light_rad), math.sin(self.draw.light_rad)
-        return (c * 0.4 + s * 0.8, s * 0.4 - c * 0.8, 1.5)
+    def light(self) -> Light:
+        """The light of this episode."""
+        return self.draw.look.light
 
     def seated(self) -> bool:
         """Whether the workholding holds hard."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from experiments.benchmark import Config
 
 
-def benchmark(config: Config) -> list[dict[str, Any]]:
+def compare(config: Config) -> list[dict[str, Any]]:
     """Return a row for each of `who` on each split."""
     from tqdm import tqdm
 
