@@ -15,14 +15,17 @@ import numpy as np
 import pytest
 
 import experiments.pool
-from agents.policy import Policy
+from agents.policy import Policy, Privileged
+from envs.cell.language import parse
 from experiments import benchmark, controls
 from experiments.benchmarking import cells, pieces, rows, runs, trials
 from experiments.benchmarking.page import page
 from experiments.errors import UserError
 from experiments.pool import Job, Pool
 from experiments.published import published
+from experiments.rollout import EnvRequest, kept_env
 from tests.bench import LocalPool, bench, make_run
+from tests.test_failures import Fetch
 
 SPLITS = ("--splits", "seen", "nominal")
 
@@ -432,7 +435,7 @@ def test_published_rows_say_why_they_are_not_comparable():
 
 def test_a_trial_is_the_episode_that_evaluate_runs(tmp_path):
     from agents.random_agent import Random
-    from experiments.rollout import EnvRequest, Rollouts, prepare, run_episode
+    from experiments.rollout import Rollouts, prepare, run_episode
 
     request = EnvRequest("Reach", {"split": "seen", "observation": "flat"})
     policy = Random()
@@ -451,6 +454,41 @@ def test_a_trial_is_the_episode_that_evaluate_runs(tmp_path):
     assert sum(timing.act.values()) == timing.n_steps == trial.n_steps
     assert timing.physics_s > 0
     assert timing.wall_s > timing.physics_s + timing.act_s
+
+
+class TakesTheOld(Policy, Privileged):
+    """Takes the part that was named before another one was."""
+
+    def bind(self, env):
+        self.env = env.unwrapped
+
+    def reset(self, instruction, seed):
+        self.hand = Fetch(1)  # the named one comes first, the others follow in their order
+
+    def act(self, observation):
+        return np.array(self.hand(self.env, 0), np.float32)
+
+
+def test_swapped_names_another_part_of_the_same_scene_and_tells_who_took_the_old_one():
+    request = EnvRequest("LoadChuck", {"split": "seen", "observation": "flat"})
+    assert trials.can_swap(request, 2_000_000)
+    assert not trials.can_swap(EnvRequest("Reach", {"split": "seen", "observation": "flat"}), 2_000_000)
+    env = kept_env(request)
+    seed = next(s for s in range(2_000_000, 2_000_050) if trials.other_named(env, s) is not None)
+    options, slot = trials.other_named(env, seed)
+    assert options["named"] > 0
+    parts = {}
+    for key, some in (("old", None), ("new", options)):
+        _, info = env.reset(seed=seed, options=some)
+        draw = env.unwrapped.cell.draw
+        parts[key] = draw.candidates[0]
+        assert sorted(c.slot for c in draw.candidates) == sorted({c.slot for c in draw.candidates})
+        assert parts[key].kind.word in parse(info["instruction"]).part
+    assert parts["old"].slot == slot != parts["new"].slot
+    (trial,), _ = trials.run_trials(request, TakesTheOld(), [seed], swapped=True)
+    assert trial.took_old
+    assert trial.cause == "wrong object"
+    assert trial.possible
 
 
 def test_times_of_act_are_kept_to_two_percent():
