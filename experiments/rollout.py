@@ -234,6 +234,8 @@ def one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
+# The oldest are closed beyond these: a benchmark goes through many.
+_N_KEPT = 3
 _ENVS: dict[str, gymnasium.Env] = {}
 
 
@@ -241,6 +243,8 @@ def kept_env(request: EnvRequest) -> gymnasium.Env:
     """Return the environment, kept in this process from one call to the next."""
     key = repr((request.id, sorted(request.options.items())))
     if key not in _ENVS:
+        while len(_ENVS) >= _N_KEPT:
+            _ENVS.pop(next(iter(_ENVS))).close()
         _ENVS[key] = request.make()
     return _ENVS[key]
 
