@@ -51,7 +51,7 @@ ROUGHNESS_FLOOR_UM = 0.35
 
 # Each use of randomness has a number.
 (_REPEAT, _FIXTURE, _GAUGE, _SETTING, _EDGE, _LOT, _GAP, _GAP_LONG, _ROUGH, _LOAD_READ, _VIBRATION, _AE,
- _HEAT_1, _HEAT_2, _HEAT_3) = range(15)  # fmt: skip
+ _HEAT_1, _HEAT_2, _HEAT_3, _EDGE_BROKEN, _SETTING_BROKEN) = range(17)  # fmt: skip
 
 
 def fresh(process: Process, lanes: Lanes) -> State:
@@ -60,15 +60,15 @@ def fresh(process: Process, lanes: Lanes) -> State:
     zero, none, step = np.zeros(n), np.zeros(n, np.bool_), np.zeros(n, np.uint64)
     return State(
         part=step, minute=zero, used=zero, cut_min=zero,
-        scatter=_scatter(process, key, step), offset_um=zero,
+        scatter=_scatter(process, key, step, _EDGE), offset_um=zero,
         setting_um=process.spread.setting_um * noise.normal(key, step, _SETTING),
         spindle_k=zero, feed_k=zero, coolant_k=zero, ambient_k=_shop_k(lanes, zero), probe_um=zero,
         bearing=zero, coolant_lost=none, chuck_lost=none, gap_min=zero,
     )  # fmt: skip
 
 
-def _scatter(process: Process, key: U64, step: U64) -> F64:
-    scatter: F64 = np.exp(process.tool.life_scatter * noise.normal(key, step, _EDGE))
+def _scatter(process: Process, key: U64, step: U64, use: int) -> F64:
+    scatter: F64 = np.exp(process.tool.life_scatter * noise.normal(key, step, use))
     return scatter
 
 
@@ -85,16 +85,21 @@ def hardness(lanes: Lanes, part: U64) -> F64:
     return ratio
 
 
-def renewed(process: Process, lanes: Lanes, state: State, change: Bool) -> State:
-    """Edges changed where `change` says so; the person who does it puts right what is amiss."""
+def renewed(process: Process, lanes: Lanes, state: State, change: Bool, *, broken: bool = False) -> State:
+    """Edges changed where `change` says so; the person who does it puts right what is amiss.
+
+    A part may see two: one `broken` comes after one that was changed, and draws numbers of its own.
+    """
     if not change.any():
         return state
-    setting = process.spread.setting_um * noise.normal(lanes.key, state.part + np.uint64(1), _SETTING)
+    edge, place = (_EDGE_BROKEN, _SETTING_BROKEN) if broken else (_EDGE, _SETTING)
+    after = state.part + np.uint64(1)
+    setting = process.spread.setting_um * noise.normal(lanes.key, after, place)
     return replace(
         state,
         used=np.where(change, 0.0, state.used),
         cut_min=np.where(change, 0.0, state.cut_min),
-        scatter=np.where(change, _scatter(process, lanes.key, state.part + np.uint64(1)), state.scatter),
+        scatter=np.where(change, _scatter(process, lanes.key, after, edge), state.scatter),
         setting_um=np.where(change, setting, state.setting_um),
         coolant_lost=state.coolant_lost & ~change,
         chuck_lost=state.chuck_lost & ~change,
@@ -205,7 +210,7 @@ def cut(process: Process, lanes: Lanes, state: State, setting: Setting) -> tuple
     energy = under.energy_kwh + after * power.ready / 60.0
     time = under.waiting_min + load.cutting_min + after
     state = replace(state, used=under.used, cut_min=state.cut_min + load.cutting_min)
-    state = renewed(process, lanes, state, accident.broke)
+    state = renewed(process, lanes, state, accident.broke, broken=True)
     state = _warmed(process, lanes, state, after, still)
     state = faults.aged(process, state, key, step)
     state = replace(state, part=step + np.uint64(1), gap_min=_gap_min(process, key, step))
