@@ -31,8 +31,8 @@ _HEARD, _NEWEST = ("acoustic", "vibration_mm_s", "load_percent"), 0.25
 class Drift:
     """A Kalman filter of the size error less the offset, linear in what the sensors say.
 
-    The error is a place, plus so much per K of spindle, shop and coolant and per minute that the edge has cut;
-    it begins at the rule's own coefficients. Variances are in um^2 (um/K, um/min), chosen on training lots.
+    The error is a place, plus so much per K of spindle, shop and coolant and per minute of the edge's cut; it
+    begins at the rule's own coefficients. Variances are in um^2 (um/K, um/min), chosen on training lots.
 
     Args:
         rule: Whose coefficients are believed at first.
@@ -51,7 +51,7 @@ class Drift:
         self._variance = np.tile(np.diag(self._FIRST), (n, 1, 1))
 
     def see(self, s: Mapping[str, NDArray]) -> NDArray:
-        """Take in a part; returns (5, n): expected error of the next, its deviation, coefficients that count."""
+        """Take in a part; returns (5, n): expected error of the next, its deviation, three coefficients."""
         cold = 20.0
         x = np.stack(
             [np.ones_like(s["edge_min"]), s["spindle_c"] - cold, s["ambient_c"] - cold,

@@ -53,9 +53,9 @@ class Corrected(VecEnvWrapper):
 class Ruled(VecEnvWrapper):
     """Machine tools on which a rule acts and actions correct it, paid by what that is better.
 
-    Beside each lot runs its twin, the same to every random number, on which the rule acts alone. The reward is
-    the lot's less the twin's: what no action can change, late blanks above all, cancels, and as the twin does
-    not depend on the actions the gradient stays that of the lot's own reward. A lot that ends is over.
+    Beside each lot runs its twin, the same to every random number, on which the rule acts alone. The reward
+    is the lot's less the twin's: what no action can change, late blanks above all, cancels, and as the twin
+    does not depend on the actions, the gradient stays that of the lot's own reward. A lot that ends is over.
 
     Args:
         venv: The machines.

@@ -57,7 +57,7 @@ class Model:
         build: Returns the algorithm on a `VecEnv`.
         hyper: The hyper-parameters.
         session: What it learns with.
-        start: The cloned policy (its normalisation is kept) or the rule that is corrected, where there is one.
+        start: The cloned policy (its normalisation is kept) or the rule that is corrected, if any.
     """
 
     def __init__(

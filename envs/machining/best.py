@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from envs.machining import faults
-from envs.machining.machine import roughness_um, under_way
+from envs.machining.machine import under_way
 from envs.machining.noise import F64
 from envs.machining.process import Process
 from envs.machining.state import Lanes, State, UnderWay
+from envs.machining.surface import roughness_um
 from envs.machining.wear import flank_wear_mm
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def expected_cost(process: Process, state: State, under: UnderWay, price_of_wear
         spread.fixture_um * loose,
     )
     inside = 2.0 * _below(process.part.tolerance_um / sigma) - 1.0
-    ra = roughness_um(load, wear, np.zeros(len(wear), np.bool_))
+    ra = roughness_um(load.feed_mm, process.tool.nose_radius_mm, wear, load.chatter)
     smooth = _below(np.log(process.part.ra_limit_um / ra) / _ROUGH_SPREAD)
     breaks, jams = faults.breakage_rate(process, load, wear), faults.jam_rate(process, load, under.coolant)
     sticky = np.clip(1.0 - load.speed_m_min / process.faults.built_up_m_min, 0.0, 1.0)

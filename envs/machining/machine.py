@@ -28,6 +28,7 @@ from envs.machining.state import (
     State,
     UnderWay,
 )
+from envs.machining.surface import WORN_MM, roughness_um
 from envs.machining.thermal import lag
 from envs.machining.wear import MAX_LIFE_FRACTION, flank_wear_mm
 
@@ -41,13 +42,9 @@ WARM_UP_SHARE = 0.6
 HARDNESS_ON_WEAR = 3.0
 # Of the forces on an edge, by the end of its life: 1.3 to 1.5 is typical.
 FORCE_WHEN_WORN = 0.4
-WORN_MM = 0.3
 # Bars come in lots, a little different in hardness (estimate).
 LOT_PARTS = 16
 LOT_SPREAD = 0.04
-# Roughness that is measured against the kinematic one: 1.5 to 3 times for steel.
-ROUGHNESS_FACTOR = 1.5
-ROUGHNESS_FLOOR_UM = 0.35
 
 # Each use of randomness has a number.
 (_REPEAT, _FIXTURE, _GAUGE, _SETTING, _EDGE, _LOT, _GAP, _GAP_LONG, _ROUGH, _LOAD_READ, _VIBRATION, _AE,
@@ -199,7 +196,10 @@ def cut(process: Process, lanes: Lanes, state: State, setting: Setting) -> tuple
     size = under.size_um + _chance_um(process, state, key, step, load)
     wear = flank_wear_mm(under.used)
     accident = faults.accidents(process, key, step, load, wear, under.coolant)
-    ra = roughness_um(load, wear, accident.built_up) * np.exp(0.06 * noise.normal(key, step, _ROUGH))
+    rough = roughness_um(
+        load.feed_mm, process.tool.nose_radius_mm, wear, load.chatter, accident.built_up
+    )  # fmt: skip
+    ra = rough * np.exp(0.06 * noise.normal(key, step, _ROUGH))
     ra = np.where(accident.jammed, 2.0 * ra, ra)
     limit = process.part.tolerance_um
     good = (np.abs(size) <= limit) & (ra <= process.part.ra_limit_um) & ~accident.broke
@@ -257,15 +257,6 @@ def _chance_um(process: Process, state: State, key: U64, step: U64, load: Load) 
     seat = spread.fixture_um * loose
     chance: F64 = repeat * noise.normal(key, step, _REPEAT) + seat * noise.normal(key, step, _FIXTURE)
     return chance
-
-
-def roughness_um(load: Load, wear_mm: F64, built_up: Bool) -> F64:
-    """Ra: kinematic times what is measured against it, with wear, chatter and a built-up edge."""
-    smooth = np.sqrt((ROUGHNESS_FACTOR * load.ra_um) ** 2 + ROUGHNESS_FLOOR_UM**2)
-    ra: F64 = (
-        smooth * (1.0 + 0.4 * wear_mm / WORN_MM) * (1.0 + 2.5 * load.chatter) * np.where(built_up, 1.6, 1.0)
-    )
-    return ra
 
 
 def _gap_min(process: Process, key: U64, step: U64) -> F64:
