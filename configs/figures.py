@@ -64,6 +64,5 @@ def within(
     good = not isinstance(value, bool | str) and low <= value <= high and math.isfinite(value)
     if not good or (above and value == low):
         most = "" if high == math.inf else f", at most {high:g}"
-        told = repr(value) if isinstance(value, bool | str) else f"{value:g}"
-        raise ValueError(f"{name} is {told}: allowed is {'above' if above else 'at least'} {low:g}{most}")
+        raise ValueError(f"{name} is {value!r}: allowed is {'above' if above else 'at least'} {low:g}{most}")
     return value
