@@ -173,7 +173,7 @@ def under_way(process: Process, lanes: Lanes, state: State, setting: Setting) ->
     return UnderWay(
         state, load, expected_size_um(process, lanes, state, load),
         np.minimum(state.used + load.cutting_min / life * (1.0 + 2.0 * load.chatter), MAX_LIFE_FRACTION),
-        coolant, waiting, energy / 60.0,
+        coolant, waiting, energy / 60.0, cutting_kw,
     )  # fmt: skip
 
 
@@ -217,8 +217,8 @@ def cut(process: Process, lanes: Lanes, state: State, setting: Setting) -> tuple
     part = Part(
         size_um=size, ra_um=ra, good=good, caught=caught, reading_um=np.where(setting.measure, reading, 0.0),
         measured=setting.measure, changed=setting.change | accident.broke, broke=accident.broke,
-        jammed=accident.jammed, time_min=time, cutting_min=load.cutting_min, energy_kwh=energy,
-        wear_mm=wear, chatter=load.chatter, load=load,
+        jammed=accident.jammed, time_min=time, cutting_min=load.cutting_min, cutting_kw=under.cutting_kw,
+        energy_kwh=energy, wear_mm=wear, chatter=load.chatter, load=load,
         **_costs(process, setting, accident, time, energy, bad=~good, caught=caught),
     )  # fmt: skip
     return state, part, _signals(process, lanes, state, part, key, step)
