@@ -60,6 +60,7 @@ class Draw:
     stuck_signal: float = -1.0  # share of the way through the machine's signals; below 0 none
     fault_seed: int = 0
     hole_m: float = 0.0  # diameter, where a station has a hole
+    cut: tuple[int, bool] | None = None  # where the machine cuts: the seed of that, and whether it is nominal
     extra: Mapping[str, float] = field(default_factory=dict)  # factors from outside, each in its unit
 
 
