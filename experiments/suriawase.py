@@ -221,8 +221,8 @@ def chart(found: Mapping[str, Any]) -> str:
         ends = np.minimum(np.array(row["ci95"]), top)
         series[way] = (x, np.minimum(np.array(row["mean"]), top))
         bands[way] = (ends[:, 0], ends[:, 1])
-    title = f"{found['task']}, {found['split']}: what a part costs above the machine's best"
-    return line_chart_svg(series, title, "trial cuts", "excess over a good part's cost", bands)
+    where = f"trial cuts on each of {found['n']} machines, {found['split']}"
+    return line_chart_svg(series, found["task"], where, "excess over a good part's cost", bands)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def growth_um(process: Process, lanes: Lanes, state: State) -> F64:
     return growth
 
 
-def _warmed(process: Process, lanes: Lanes, state: State, minutes: F64, share: F64) -> State:
+def warmed(process: Process, lanes: Lanes, state: State, minutes: F64, share: F64) -> State:
     """Heat after so many minutes with spindle, drives and coolant at a share of full heat."""
     heat = process.machine_spec.thermal
 
@@ -153,15 +153,15 @@ def under_way(process: Process, lanes: Lanes, state: State, setting: Setting) ->
     warming = np.where(setting.idle == WARM_UP, times.warm_up_min, 0.0)
     waiting = np.maximum(state.gap_min, warming + np.where(setting.change, times.change_min, 0.0))
     idle = waiting - warming
-    state = _warmed(process, lanes, state, idle, still)
-    state = _warmed(process, lanes, state, warming, still + WARM_UP_SHARE)
+    state = warmed(process, lanes, state, idle, still)
+    state = warmed(process, lanes, state, warming, still + WARM_UP_SHARE)
     hard = hardness(lanes, state.part)
     worn = 1.0 + FORCE_WHEN_WORN * flank_wear_mm(state.used) / WORN_MM
     load = load_of(
         process, setting.speed_m_min, setting.feed_mm, setting.depth_mm, hard * worn,
         Frame(lanes.stiffness, lanes.frequency),
     )  # fmt: skip
-    state = _warmed(process, lanes, state, load.cutting_min, load.heat)
+    state = warmed(process, lanes, state, load.cutting_min, load.heat)
     coolant = np.where(state.coolant_lost, DRY, setting.coolant)
     life = load.life_min * LIFE_BY_COOLANT[coolant] * state.scatter
     life = life / (lanes.abrasion * hard**HARDNESS_ON_WEAR)
@@ -211,7 +211,7 @@ def cut(process: Process, lanes: Lanes, state: State, setting: Setting) -> tuple
     time = under.waiting_min + load.cutting_min + after
     state = replace(state, used=under.used, cut_min=state.cut_min + load.cutting_min)
     state = renewed(process, lanes, state, accident.broke, broken=True)
-    state = _warmed(process, lanes, state, after, still)
+    state = warmed(process, lanes, state, after, still)
     state = faults.aged(process, state, key, step)
     state = replace(state, part=step + np.uint64(1), gap_min=_gap_min(process, key, step))
     part = Part(
