@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,19 +61,19 @@ def economics_figure() -> str:
     n, c = tool.n, tool.c_steel
     fastest, _ = wear.max_production_speed(n, c, _CHANGE_MIN)
     cheapest, _ = wear.min_cost_speed(n, c, _CHANGE_MIN, _EDGE_EUR, _EUR_PER_MIN)
-    part = {
-        "n": n, "c": c, "diameter_mm": _DIAMETER_MM, "length_mm": _LENGTH_MM, "feed_mm": _FEED_MM,
-        "handling_min": _HANDLING_MIN, "tool_change_min": _CHANGE_MIN, "tool_cost": _EDGE_EUR,
-        "rate_per_min": _EUR_PER_MIN, "whole_parts": False,
-    }  # fmt: skip
+    price = partial(
+        wear.turning_economics, n=n, c=c, diameter_mm=_DIAMETER_MM, length_mm=_LENGTH_MM, feed_mm=_FEED_MM,
+        handling_min=_HANDLING_MIN, tool_change_min=_CHANGE_MIN, tool_cost=_EDGE_EUR,
+        rate_per_min=_EUR_PER_MIN, whole_parts=False,
+    )  # fmt: skip
     speeds = np.linspace(0.35 * float(cheapest), 1.45 * float(fastest), 240)
-    minutes, euros = wear.turning_economics(speeds, **part)
+    minutes, euros = price(speeds)
     at = np.array([float(cheapest)]), np.array([float(fastest)])
     series = {
         "EUR": (speeds, euros),
         "min": (speeds, minutes),
-        "cheapest": (at[0], wear.turning_economics(at[0], **part)[1]),
-        "fastest": (at[1], wear.turning_economics(at[1], **part)[0]),
+        "cheapest": (at[0], price(at[0])[1]),
+        "fastest": (at[1], price(at[1])[0]),
     }
     where = f"cutting speed (m/min); cheapest {float(cheapest):.0f}, fastest {float(fastest):.0f}"
     return line_chart_svg(series, "A turned part by cutting speed", where, "per part (EUR, min)")
@@ -137,7 +138,7 @@ _WARM: Mapping[str, tuple[str, ...]] = {
 
 def _drift_um(spec: Process, lanes: Lanes, state: State, warm: Sequence[str]) -> float:
     """Size error by the growth that these temperatures make."""
-    cold = {name: np.zeros(1) for name in _WARM["all"] if name not in warm}
+    cold: Any = {name: np.zeros(1) for name in _WARM["all"] if name not in warm}
     return float(-spec.sides * growth_um(spec, lanes, replace(state, **cold))[0])
 
 

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.machining import best, noise
-from envs.machining.machine import WORN_MM, cut, fresh, reference_cost, under_way
+from envs.machining.machine import cut, fresh, reference_cost, under_way
 from envs.machining.noise import F64
 from envs.machining.process import Process, process
 from envs.machining.state import FLOOD, READY, Setting, State
+from envs.machining.surface import WORN_MM
 from envs.machining.variation import split
 from envs.machining.wear import flank_wear_mm
 
