@@ -61,28 +61,46 @@ def create(
         AgentError: If there is no such agent, its file is wrong, or it cannot do `control`.
     """
     data, source = _read(name)
-    path = data.pop("class", None)
-    if not isinstance(path, str):
-        raise AgentError(f"{source}: key 'class' is missing (such as agents.imitation:Dagger)")
+    path = _path_of_class(data, source)
     per_task = data.pop("tasks", None) or {}
     data |= {**per_task.get(task, {}), **(hyper or {})}
-    kind = _agent_class(path, source)
+    chosen = _agent_class(path, source)
     _choose("control", control, CONTROLS)
-    if control not in kind.controls:
+    if control not in chosen.controls:
         raise AgentError(
-            f"agent {name!r} cannot do control {control!r}: allowed are {', '.join(kind.controls)}"
+            f"agent {name!r} cannot do control {control!r}: allowed are {', '.join(chosen.controls)}"
         )
-    hyper_class = getattr(kind, "hyper_class", None)
+    hyper_class = getattr(chosen, "hyper_class", None)
     if hyper_class is None:
         for key in data:
             raise AgentError(f"{source}: unknown key {key!r}: this agent has none")
-        agent = kind()
+        agent = chosen()
     else:
-        agent = kind(_fill(hyper_class, data, source))  # type: ignore[call-arg]
+        agent = chosen(_fill(hyper_class, data, source))  # type: ignore[call-arg]
     agent.needs = dataclasses.replace(agent.needs, control=control)
     if isinstance(agent, Learner):
         agent.task = task
     return agent
+
+
+def kind(name: str) -> type[Agent]:
+    """Return an agent's class.
+
+    Args:
+        name: One of `names()`, or the path of a YAML file.
+
+    Raises:
+        AgentError: If there is no such agent, or its file is wrong.
+    """
+    data, source = _read(name)
+    return _agent_class(_path_of_class(data, source), source)
+
+
+def _path_of_class(data: dict[str, Any], source: str) -> str:
+    path = data.pop("class", None)
+    if not isinstance(path, str):
+        raise AgentError(f"{source}: key 'class' is missing (such as agents.imitation:Dagger)")
+    return path
 
 
 def _read(name: str) -> tuple[dict[str, Any], str]:

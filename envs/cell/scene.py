@@ -9,6 +9,7 @@ from operator import mul
 from typing import Any
 
 from envs.cell import level_reach, plate
+from envs.cell.cut import Cut
 from envs.cell.draw import Candidate, Draw
 from envs.cell.furnish import furnish, mounted
 from envs.cell.layout import CAMERAS, LEVEL_CAMERAS, TABLE_Y_M, Layout
@@ -103,6 +104,7 @@ class Cell:
         world, self.draw, self.layout = self.world, draw, draw.layout
         world.rebuild()
         self.ledger, self.time_s, self.energy_j = Ledger(), 0.0, 0.0
+        self.cut = self._cut_of(draw)
         self._build_arm(draw)
         self._build_parts(draw)
         self.machine: MachineTool | None = None
@@ -123,6 +125,15 @@ class Cell:
         self._poses = [world.pose(body) for body in self.bodies]
         pairs = zip(self.kinds, self._poses, strict=True)
         self._parts = [PartState.of(kind, *at, level=self.level) for kind, at in pairs]
+
+    def _cut_of(self, draw: Draw) -> Cut | None:
+        """What the machine's cycle does to the named part, where that is simulated."""
+        if draw.cut is None:
+            return None
+        named, (seed, nominal) = draw.candidates[0], draw.cut
+        cut = Cut(1e3 * named.kind.grip_across_m, 1e3 * named.oversize_m, seed, nominal=nominal)
+        cut.begin(self.ledger)
+        return cut
 
     def _build_arm(self, draw: Draw) -> None:
         grip = replace(
@@ -145,6 +156,8 @@ class Cell:
     def _build_machine(self, machine_spec: MachineSpec, draw: Draw) -> None:
         """The machine; clamped on the named part where it starts there."""
         named, spec = draw.candidates[0] if draw.candidates else None, self._set_up(machine_spec, draw)
+        if self.cut is not None:
+            spec = replace(spec, cycle_s=self.cut.cycle_s)
         self.machine = MachineTool(self.world, spec, self._notice, draw.chuck_offset_m)
         if named is not None and named.slot == 0:
             self.machine.begin_holding(self.bodies[0], named.across_m)
@@ -194,6 +207,9 @@ class Cell:
         time, ledger = self.time_s, self.ledger
         if what == "execution":
             ledger.append(time, data["state"], "machine")
+            if self.cut is not None and self.machine is not None:
+                part = upright(self.machine.spec, self._parts[0])
+                self.cut.follow(ledger, time, data["state"], part.run_out_m(self.machine.spec.chuck_m))
         elif what == "chuck":
             kind = {"OPEN": "chuck_open", "SOFT": "chuck_soft_clamped", "HARD": "chuck_clamped"}[
                 data["clamp"]
@@ -259,6 +275,8 @@ class Cell:
         assert gauge is not None
         off = math.hypot(part.bottom_m[0] - at[0], part.bottom_m[1] - at[1])
         size_mm = 1e3 * (part.kind.grip_across_m + self.draw.candidates[0].oversize_m)
+        if self.cut is not None and self.cut.result is not None:
+            size_mm = self.cut.result.size_mm
         clear = math.dist(hand.position_m, part.grip_m) > CLEAR_OF_GAUGE_M
         gap = part.bottom_m[2] - at[2]
         if gauge.sense(off, gap, size_mm, clear=clear, period_s=self.period_s):
