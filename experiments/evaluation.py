@@ -162,5 +162,9 @@ def evaluate_policy(
     limits = facts.seeds["test"]
     seeds = [episode_seed(limits, SEED_STRIDE * seed + i) for i in range(n_episodes)]
     start = time.perf_counter()
+    before = workers.n_died
     episodes = workers.submit(Rollouts(policy), seeds, on_done).result()
-    return summarise(episodes, facts.fps, time.perf_counter() - start), episodes
+    summary = summarise(episodes, facts.fps, time.perf_counter() - start)
+    if workers.n_died > before:
+        summary["workers_died"] = workers.n_died - before
+    return summary, episodes
