@@ -18,7 +18,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from agents.learner import Learner
 from agents.policy import CONTROLS, Policy
 from configs import extensions
-from configs.strict_yaml import read_yaml
+from configs.strict_yaml import StrictYamlError, read_yaml
 
 Agent = Policy | Learner
 
@@ -92,12 +92,17 @@ def _read(name: str) -> tuple[dict[str, Any], str]:
             text = Path(name).read_text(encoding="utf-8")
         except OSError as error:
             raise AgentError(f"cannot read agent {name!r}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise AgentError(f"cannot read agent {name!r}: it is not UTF-8 text") from None
     else:
         _choose("agent", name, names())
         file = _outside().get(name)
         source = str(file or f"configs/agent/{name}.yaml")
         text = (file or files("configs") / "agent" / f"{name}.yaml").read_text(encoding="utf-8")
-    data = read_yaml(text, source)
+    try:
+        data = read_yaml(text, source)
+    except StrictYamlError as error:
+        raise AgentError(str(error)) from None
     if not isinstance(data, dict):
         raise AgentError(f"{source}: {data!r} is not a mapping from keys to values")
     return data, source

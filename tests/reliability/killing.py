@@ -136,6 +136,7 @@ if __name__ == "__main__":
     # A parent that has started no threads of its own may be forked.
     import sb3_contrib  # noqa: F401 (imported once for all)
     import torch
+    import torch._dynamo
 
     import agents.sb3  # noqa: F401
 
