@@ -85,6 +85,17 @@ def create(
     return agent
 
 
+def settings(name: str, task: str) -> dict[str, Any]:
+    """Return what an agent's file says for a task: its class and hyper-parameters.
+
+    Raises:
+        AgentError: If there is no such agent, or its file is wrong.
+    """
+    data, _ = _read(name)
+    per_task = data.pop("tasks", None) or {}
+    return {**data, **per_task.get(task, {})}
+
+
 def _read(name: str) -> tuple[dict[str, Any], str]:
     if name.endswith(".yaml"):
         source = name

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 EXIT_USER_ERROR = 2
+EXIT_WORKER_DIED = 3
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 # What a disk or a folder refuses: the user's to mend, no bug of ours.
 _REFUSALS = (
@@ -20,6 +21,14 @@ _REFUSALS = (
 
 class UserError(ValueError):
     """A mistake of the user, told in one line: what was wrong, its value, what is allowed."""
+
+    exit_code = EXIT_USER_ERROR
+
+
+class WorkerDied(UserError):
+    """A worker process died and its work could not be done again: the run may go on from its checkpoint."""
+
+    exit_code = EXIT_WORKER_DIED
 
 
 def nearest(value: object, allowed: Iterable[object]) -> str | None:
@@ -110,7 +119,7 @@ def run_verb(main: Callable[[], int | None]) -> NoReturn:
         code = main() or 0
     except (UserError, ExtensionError) as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
-        code = EXIT_USER_ERROR
+        code = getattr(error, "exit_code", EXIT_USER_ERROR)
     except OSError as error:
         if not refused(error):
             raise

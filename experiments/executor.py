@@ -14,7 +14,7 @@ from multiprocessing import connection
 from typing import Any, TypeVar, cast
 
 from agents.learner import Episode, Rollouts
-from experiments.errors import UserError
+from experiments.errors import WorkerDied
 from experiments.rollout import EnvFacts, EnvRequest, env_facts, one_thread, run_episodes
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class PendingEpisodes:
         Episodes that were under way in a process that died are run again; they come out the same.
 
         Raises:
-            UserError: If processes die over and over.
+            WorkerDied: If processes die over and over.
         """
         for job in self._jobs:
             while isinstance(job.future.exception(), BrokenProcessPool):
@@ -96,7 +96,7 @@ class Workers:
         """Return `function(request, *arguments)`, called in a worker.
 
         Raises:
-            UserError: If the worker dies over and over.
+            WorkerDied: If the worker dies over and over.
         """
         for _ in range(_MOST_DEATHS):
             pool = self._pool
@@ -105,7 +105,7 @@ class Workers:
                     return pool.submit(function, self.request, *arguments).result()
             except BrokenProcessPool:
                 self._replace(pool)
-        raise UserError(f"a worker process died {_MOST_DEATHS} times at the same work (out of memory?)")
+        raise WorkerDied(f"a worker process died {_MOST_DEATHS} times at the same work (out of memory?)")
 
     def submit(
         self,
@@ -145,14 +145,14 @@ class Workers:
         """Start those of the jobs, all of one pool that broke, which came to no end.
 
         Raises:
-            UserError: If one of them has met so many deaths that it may be the cause.
+            WorkerDied: If one of them has met so many deaths that it may be the cause.
         """
         self._replace(jobs[0].pool)
         for job in jobs:
             if isinstance(job.future.exception(), BrokenProcessPool):
                 job.n_deaths += 1
                 if job.n_deaths >= _MOST_DEATHS:
-                    raise UserError(
+                    raise WorkerDied(
                         f"a worker process died {job.n_deaths} times over the same episodes "
                         "(out of memory?): try fewer --workers, or --resume"
                     )

@@ -91,7 +91,8 @@ class RunDirectory:
             path = Path(out)
             if resume and not path.is_dir():
                 raise UserError(f"cannot resume {str(out)!r}: there is no such directory")
-            if not resume and path.is_dir() and any(path.iterdir()):
+            # Hidden files are left where a run was killed before it had begun.
+            if not resume and path.is_dir() and any(p.name[0] != "." for p in path.iterdir()):
                 raise UserError(f"--out {str(out)!r} is not empty: name a new or empty directory")
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

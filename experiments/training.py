@@ -93,6 +93,11 @@ def resume(config: Config, arguments: Sequence[str]) -> int:
         return _run(job, workers, directory, going_on=True)
 
 
+def check(config: Config) -> None:
+    """Raise `UserError` for what cannot be trained, before anything is written."""
+    _job(config)
+
+
 def _job(config: Config) -> _Job:
     with user_input(catalog.AgentError):
         hyper = {"start": str(config.start)} if config.start else {}
@@ -117,7 +122,7 @@ def _job(config: Config) -> _Job:
 def _run(job: _Job, workers: Workers, directory: RunDirectory, going_on: bool) -> int:
     """Learn, test and report."""
     try:
-        with _interrupts():
+        with interrupts():
             learn_s = _learn(job, workers, directory, going_on)
             summary, episodes = _test(job, workers, directory)
             summary |= {"learn_s": learn_s}
@@ -214,7 +219,7 @@ def _say(text: str) -> None:
 
 
 @contextmanager
-def _interrupts() -> Iterator[None]:
+def interrupts() -> Iterator[None]:
     """Turn Ctrl-C and a request to end into `Interrupted`."""
 
     def stop(number: int, _: Any) -> None:

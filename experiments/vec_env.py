@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 
-from experiments.errors import UserError
+from experiments.errors import WorkerDied
 from experiments.rollout import EnvRequest, one_thread
 from experiments.vec_worker import serve
 
@@ -125,8 +125,8 @@ class WorkerVecEnv(VecEnv):
         return [wrapper_class.__name__ == "Monitor" for _ in self._get_indices(indices)]
 
 
-def _died() -> UserError:
-    return UserError(
+def _died() -> WorkerDied:
+    return WorkerDied(
         "a worker process died (out of memory?): go on from the last checkpoint with --resume, "
         "with fewer --workers if it happens again"
     )
