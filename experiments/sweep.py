@@ -24,6 +24,7 @@ from agents import catalog
 from experiments.config import UserError, from_yaml, to_yaml, user_input, write_yaml
 from experiments.errors import unknown
 from experiments.lock import locked
+from experiments.rollout import EnvRequest
 from experiments.run import RunDirectory, manifest, write_json_atomic, write_text_atomic
 from experiments.stats import wilson_interval
 from experiments.train import Config
@@ -328,7 +329,8 @@ def lines(table: Mapping[str, Any]) -> list[str]:
             rate = f"{100 * group['success_rate']:.1f} [{low:.1f}, {high:.1f}]"
         values = " ".join(f"{key}={value}" for key, value in group["drawn"].items())
         runs = f"{group['n_finished']}/{group['n_runs']}"
-        told.append(f"{group['task']:<16}{Path(group['agent']).stem:<12}{runs:>6}{rate:>24}  {values}")
+        task = EnvRequest(group["task"]).name
+        told.append(f"{task:<16}{Path(group['agent']).stem:<12}{runs:>6}{rate:>24}  {values}")
     for row in table["runs"]:
         if row["state"] == "failed":
             told.append(f"{row['name']} failed ({row['exit_code']}): {row['error']}")

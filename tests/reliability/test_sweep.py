@@ -1,7 +1,6 @@
 """Sweeps: the same draws always, nothing finished done twice, what dies or fails told and the rest kept."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from experiments.errors import UserError
 from experiments.guard import ROOT
 from experiments.sweep import Sweep, drawn
 from experiments.train import main as train
+from tests.reliability import stand_in
 
 TASK = "tests.learning.standin:StandIn-v0"
 RANGES = {
@@ -100,6 +100,7 @@ def wait_for(condition, process):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on_and_does_nothing_twice(file, tmp_path, capsys):
     out = tmp_path / "a sweep"
     process = started(file, out)
@@ -124,10 +125,6 @@ def test_a_killed_sweep_goes_on_and_does_nothing_twice(file, tmp_path, capsys):
     assert times(out) == before
     assert all(row["attempts"] == 0 for row in rows(out))
     assert "2/2" in capsys.readouterr().out
-    file.write_text(file.read_text().replace("samples: 2", "samples: 1"))
-    with pytest.raises(UserError, match="sweep of other runs"):
-        train(["--sweep", str(file), "--out", str(out)])
-    assert times(out) == before
 
 
 def plan_of(file):
@@ -142,7 +139,7 @@ def test_a_process_that_dies_goes_on_and_one_that_fails_is_told(tmp_path, monkey
     from experiments.sweep_local import execute
     from experiments.train import Config
 
-    monkeypatch.setattr("experiments.sweep_local._train", stand_in)
+    monkeypatch.setattr("experiments.sweep_local._train", stand_in.train)
     runs = [
         Run(name, Config(out=tmp_path / name), "bc", {}) for name in ("good", "dies once", "dies", "fails")
     ]
@@ -157,19 +154,22 @@ def test_a_process_that_dies_goes_on_and_one_that_fails_is_told(tmp_path, monkey
     )
 
 
-def stand_in(arguments, log):
-    folder = arguments[-1].removesuffix(".yaml")
-    name = os.path.basename(folder)
-    if name == "dies" or (name == "dies once" and not os.path.exists(f"{folder}.mark")):
-        open(f"{folder}.mark", "w").close()
-        os.kill(os.getpid(), signal.SIGKILL)
-    if name == "fails":
-        with open(log, "w") as file:
-            file.write("begun\nerror: a mistake\nand more\n")
-        sys.exit(2)
-    os.mkdir(folder)
-    with open(os.path.join(folder, "summary.json"), "w") as file:
-        json.dump({"n_episodes": 1, "n_success": 1, "success_rate": 1.0}, file)
+def test_what_failed_is_tried_again_and_what_is_finished_is_left(file, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("experiments.sweep_local._train", stand_in.train)
+    out, arguments = tmp_path / "out", ["--sweep", str(file), "--out", str(tmp_path / "out")]
+    monkeypatch.setenv("FAILS", "s1")
+    assert train(arguments) == 1
+    assert [row["state"] for row in rows(out)] == ["finished", "failed"] * 2
+    assert "failed (2): error: a mistake" in capsys.readouterr().out
+    before = times(out)
+    monkeypatch.delenv("FAILS")
+    assert train(arguments) == 0
+    assert [(row["state"], row["attempts"]) for row in rows(out)] == [("finished", 0), ("finished", 1)] * 2
+    assert before.items() < times(out).items()
+    file.write_text(file.read_text().replace("samples: 2", "samples: 1"))
+    with pytest.raises(UserError, match="sweep of other runs"):
+        train(arguments)
+    capsys.readouterr()
 
 
 def test_ray_is_asked_for_only_where_it_is_wanted(file, tmp_path, monkeypatch):
