@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from experiments.sweep import Outcome, Run, Sweep
 
 LOOPBACK = "127.0.0.1"
+# Ray's servers listen on every interface of a machine (seen with 2.60, whatever address it is told) unless it is to
+# have one node only, which this variable says, for Linux too. Who sets it to 1 wants more nodes. No telemetry.
+_SETTINGS = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def execute(
@@ -34,6 +37,8 @@ def execute(
     Raises:
         UserError: If Ray is not installed.
     """
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     try:
         ray: Any = importlib.import_module("ray")
     except ModuleNotFoundError:
@@ -46,6 +51,7 @@ def execute(
         log_to_driver=False,
     )  # fmt: skip
     try:
+        _check_address(ray.util.get_node_ip_address())
         task = ray.remote(num_cpus=1, max_retries=plan.retries)(_train)
         waiting = {task.remote(run.arguments, str(run.log)): run for run in runs}
         with tqdm(total=len(runs), desc="Sweep", unit="run", file=sys.stderr) as bar:
@@ -61,6 +67,12 @@ def execute(
                     on_end()
     finally:
         ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Raise `UserError` if Ray can be reached from elsewhere, and nobody said so."""
+    if address != LOOPBACK and os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0":
+        raise UserError(f"Ray listens at {address}: allowed is {LOOPBACK}; another version of Ray may help")
 
 
 def _train(arguments: list[str], log: str) -> int:
