@@ -98,7 +98,8 @@ class TrainSession:
             CheckpointError: If neither is whole.
         """
         folder = self._directory / "checkpoints"
-        sweep(folder)
+        for kept in (folder, self._directory / "policy", self._directory.path):
+            sweep(kept)
         values, arrays, self.damage = checkpoint.read_last(folder, "last", self._check_log)
         self.n_done, self._n_rows = int(values["n_done"]), int(values["n_rows"])
         self.best_score = float("-inf") if values["best_score"] is None else values["best_score"]

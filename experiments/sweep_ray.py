@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from experiments.sweep import Outcome, Run, Sweep
 
 LOOPBACK = "127.0.0.1"
-# Ray's servers listen on every interface of a machine (seen with 2.60, whatever address it is told) unless it is to
-# have one node only, which this variable says, for Linux too. Who sets it to 1 wants more nodes. No telemetry.
+# Ray's servers listen on every interface of a machine (seen with 2.60, whatever address it is told)
+# unless it is to have one node only, which this variable says, for Linux too. Who sets it to 1 wants
+# more nodes. No telemetry.
 _SETTINGS = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 
 

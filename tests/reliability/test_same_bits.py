@@ -57,10 +57,10 @@ def trained(folder, name, how, task=STAND_IN):
     return curve, hashes, {key: value for key, value in summary.items() if key not in timed}
 
 
+@SLOW
 @pytest.mark.parametrize(
     ("name", "task"),
-    [("ppo", STAND_IN), *(pytest.param(name, STAND_IN, marks=SLOW) for name in AGENTS if name != "ppo"),
-     pytest.param("dagger", "PickPart", marks=SLOW), pytest.param("sac", "Reach", marks=SLOW)],
+    [*((name, STAND_IN) for name in AGENTS), ("dagger", "PickPart"), ("sac", "Reach")],
 )  # fmt: skip
 def test_training(name, task, tmp_path):
     assert trained(tmp_path, name, ONE, task) == trained(tmp_path, name, OTHER, task)

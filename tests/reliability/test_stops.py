@@ -56,7 +56,9 @@ def alive(pid):
         return False
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
+)
 def test_a_signal_ends_it_with_its_code_and_what_was_kept_is_whole(arguments, tmp_path, sent, code):
     out = tmp_path / "a run"
     process = verb(arguments)
@@ -85,6 +87,7 @@ def test_a_signal_ends_it_with_its_code_and_what_was_kept_is_whole(arguments, tm
     assert workers or not os.path.exists("/proc/self/task")
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_what_was_kept_is_whole(arguments, tmp_path):
     out = tmp_path / "a run"
     process = verb(arguments, "40:ENOSPC:checkpoints")
