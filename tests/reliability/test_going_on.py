@@ -37,8 +37,8 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_leads_to_the_same_bits(
     teacher, agent, out = tmp_path / "teacher.yaml", tmp_path / "bc.yaml", tmp_path / "a run"
     teacher.write_text("class: tests.learning.standin:StandInExpert\n")
     agent.write_text(f"class: agents.imitation:Bc\nteacher: {teacher}\nhidden: [16, 16]\n")
-    arguments = ["--task", TASK, "--agent", str(agent), "--quick", "--steps", "1200", "--no-clip", "--workers",
-                 "1", "--episodes", "4"]  # fmt: skip
+    arguments = ["--task", TASK, "--agent", str(agent), "--quick", "--steps", "1200", "--no-clip",
+                 "--workers", "1", "--episodes", "4"]  # fmt: skip
     assert train([*arguments, "--out", str(out)]) == 0
     whole = left_by(out)
     flip(out / "checkpoints" / "last.json")

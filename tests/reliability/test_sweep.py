@@ -186,6 +186,9 @@ def test_ray_is_asked_for_only_where_it_is_wanted(file, tmp_path, monkeypatch):
 def test_ray_makes_the_same_runs_and_listens_on_the_loopback_only(file, tmp_path, capsys):
     pytest.importorskip("ray")
     plain, through = tmp_path / "plain", tmp_path / "ray"
+    file.write_text(
+        file.read_text().replace("seeds: [0, 1]", "seeds: [0]").replace("samples: 2", "samples: 1")
+    )
     assert train(["--sweep", str(file), "--out", str(plain)]) == 0
     file.write_text(file.read_text() + "executor: ray\n")
     process = started(file, through)
