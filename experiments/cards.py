@@ -24,7 +24,7 @@ from experiments import cells, results
 from experiments.errors import UserError, check_choice
 from experiments.gallery import FILMED, clip_name, film_clip
 from experiments.guard import ROOT
-from experiments.markdown import Block, page, table
+from experiments.markdown import Block, page, plain, table
 from robots.catalog import ARMS
 from robots.machine_tool import REQUESTS
 
@@ -328,7 +328,7 @@ def _instructions(env: CellEnv) -> list[Block]:
     return [
         "## Instructions",
         f"Of the first {N_INSTRUCTIONS} test episodes under `seen`:",
-        [f"- {text}" for text in said],
+        [f"- {plain(text)}" for text in said],
     ]
 
 

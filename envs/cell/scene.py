@@ -44,6 +44,10 @@ LYING = (0.0, -math.sqrt(0.5), 0.0, math.sqrt(0.5))
 WIDE_TABLE_Y_M = 0.42
 
 
+class NotFinite(ArithmeticError):
+    """The engine gave a number that is not finite; only a rebuild heals that."""
+
+
 @dataclass(slots=True)
 class Snapshot:
     """The cell after a control step, true values; only tasks and privileged agents see it whole."""
@@ -235,11 +239,17 @@ class Cell:
         self._asked = what
 
     def snapshot(self, command_m: Vec3, command_yaw_rad: float) -> Snapshot:
-        """Reads everything, lets the machine sense and its PLC scan."""
+        """Reads everything, lets the machine sense and its PLC scan.
+
+        Raises:
+            NotFinite: where the engine has lost the arm or a part.
+        """
         arm = self.arm
         hand = arm.read()
         parts = self._part_states()
         power = sum(map(abs, map(mul, hand.torque_joint_nm, hand.dq_rad_s)))
+        if not power < math.inf:
+            raise NotFinite("the arm's joints are not finite")
         self.energy_j += power * self.period_s
         # What a gripper's own sensors tell: told to close, stalled, and not at an end stop.
         gripped = arm.closed and arm.stalled and 0.004 < hand.opening_m < 2 * self.gripper.stroke_m - 0.004
@@ -295,6 +305,8 @@ class Cell:
         for k, body in enumerate(self.bodies):
             at = pose(body)
             if at != self._poses[k]:
+                if not math.isfinite(sum(at[0])):
+                    raise NotFinite(f"the position of part_{k} is not finite")
                 self._poses[k] = at
                 self._parts[k] = PartState.of(self.kinds[k], *at, level=self.level)
         return self._parts.copy()
