@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gymnasium
@@ -275,4 +275,8 @@ def run_episodes(request: EnvRequest, rollouts: Rollouts, seeds: list[int]) -> l
     for policy in (rollouts.actor, rollouts.teacher):
         if policy is not None:
             prepare(policy, env)
-    return [run_episode(env, rollouts, seed) for seed in seeds]
+    if not (rollouts.books and request.batched):
+        return [run_episode(env, rollouts, seed) for seed in seeds]
+    from experiments.lot_books import lot_totals
+
+    return [replace(run_episode(env, rollouts, seed), totals=lot_totals(env)) for seed in seeds]

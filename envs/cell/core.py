@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,8 +29,8 @@ from envs.cell.order import Asked, asked, renamed
 from envs.cell.parts import families, held_out
 from envs.cell.plan import KeyPose, Stride, request_of
 from envs.cell.rewards import weighted
-from envs.cell.scene import Cell, Snapshot
-from envs.cell.signals import ImageObserver
+from envs.cell.scene import Cell, NotFinite, Snapshot
+from envs.cell.signals import ImageObserver, OnDemand
 from envs.cell.task import Task
 from envs.cell.variation import split
 from robots.catalog import arm_spec, machine_spec
@@ -134,6 +136,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self.process = SimpleNamespace()
         self.instruction = ""
         self._now: Snapshot | None = None
+        self._on_demand = OnDemand(config, joints)
         self._over = True
 
     # -- episode ----------------------------------------------------------------------------------
@@ -169,7 +172,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._observer.begin(self._now)
         self._faults.begin(self.cell.draw)
         observation, _, _, info = self._outcome(self._now)
-        return observation, {**info, **told}
+        self._last = observation, {**info, **told}
+        return self._last
 
     def _draw(self, wanted: Asked) -> Draw:
         """The scene, before it is known what the task and its disturbances add."""
@@ -192,6 +196,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
     def step(self, action: npt.ArrayLike) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """One control period of 50 ms.
 
+        Where physics fails (a number that is not finite) the episode is cut, with `info["end_reason"]`.
+
         Raises:
             ValueError: for an action of the wrong shape or with a number that is not finite; nothing moves.
             RuntimeError: after the end of an episode, or after `close`.
@@ -205,7 +211,10 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
             cell.ask(request_of(values.pop()))
         close = values[-1] < 0.0
         whole = cell.advance(control.target(values), close)
-        now = cell.snapshot(control.position_m, control.yaw_rad)
+        try:
+            now = cell.snapshot(control.position_m, control.yaw_rad)
+        except NotFinite as error:
+            return self._broken(str(error))
         if cell.arm.guard(now.hand) or not whole or control.kind == "joint":
             control.sync()
             now.command_m, now.command_yaw_rad = control.position_m, control.yaw_rad
@@ -213,11 +222,22 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._now = now
         self._steps += 1
         observation, reward, success, info = self._outcome(now)
+        if not math.isfinite(reward):
+            return self._broken("the reward is not finite")
+        self._last = observation, info
         truncated = not success and self._steps >= self._max_episode_steps
         if success or truncated:
             self._over = True
             cell.finish(success)
         return observation, reward, success, truncated, info
+
+    def _broken(self, what: str) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Cuts an episode whose physics has failed, at the last sound observation; reset() heals it."""
+        self._over = True
+        self.cell.finish(False)
+        observation, info = copy.deepcopy(self._last)
+        info |= {"is_success": False, "physics_failed": True, "end_reason": f"physics: {what}"}
+        return observation, -1.0, False, True, info
 
     def _checked(self, action: npt.ArrayLike) -> list[float]:
         try:
@@ -305,6 +325,41 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         if kind == "ee":
             return np.array(self.stride.ee_action(key, control.position_m, control.rotation), np.float32)
         return np.array(self.stride.action(key, control.position_m, control.yaw_rad), np.float32)
+
+    def observe(self, kind: str, **options: Any) -> dict[str, npt.NDArray[Any]]:
+        """What observation `kind` ("rgb" or "rgbd") would hold now, rendered only as this is asked for.
+
+        Whoever needs few pictures steps an environment of observation "state" or "flat" and asks here. Stress
+        on the sensors is left out.
+
+        Args:
+            kind: The observation.
+            options: `cameras`, `image_size` and `segmentation`, as for `gymnasium.make`; none of them for an
+                environment that renders nothing (neither `render_mode` nor pictures in its own observation).
+
+        Raises:
+            ValueError: for a kind or an option that is refused.
+            RuntimeError: before the first reset, or after `close`.
+        """
+        self._open()
+        if self._now is None:
+            raise RuntimeError("there is nothing to observe before reset()")
+        observer = self._on_demand.observer(kind, **options)
+        return observer.observe(self.cell, self._now, self.instruction, [], [])
+
+    def paraphrases(self, styles: int = 2) -> tuple[str, ...]:
+        """The episode's instruction in other words, the one that was given first.
+
+        Args:
+            styles: How often each template of the split is filled with synonyms that the split allows.
+        """
+        draw, choices = self.cell.draw, self._split.choices
+        said = [self.instruction]
+        for template, words, k in product(choices["wording"], choices["words"], range(styles)):
+            style = draw.wording.style + k
+            wording = replace(draw.wording, template=template, words=words, style=style)
+            said.append(self.task.say(replace(draw, wording=wording)))
+        return tuple(dict.fromkeys(said))
 
     def render(self) -> Any:
         """An RGB picture (h, w, 3) of the cell from the task's view; None where nothing was asked for."""
