@@ -186,8 +186,17 @@ def _test(job: _Job, workers: Workers, directory: RunDirectory) -> tuple[dict[st
 
 
 def _draw(job: _Job, directory: RunDirectory) -> None:
-    """Draw how success grew."""
+    """Draw how success grew; of lots of parts, how their cost fell."""
     rows = MetricsLog.read(directory / "metrics.jsonl")
+    title = f"{job.request.name}: {Path(job.config.agent).stem}, seed {job.config.seed}"
+    costs = [(row["env_steps"], -row["score"]) for row in rows if row.get("score") is not None]
+    if costs:
+        x, y = zip(*costs, strict=True)
+        svg = line_chart_svg(
+            {"validation lots": (x, y)}, title, "environment steps", "cost over a good part's"
+        )
+        directory.write_text("curve.svg", svg)
+        return
     names = {"success": "validation episodes", "collect_success": "training episodes"}
     series = {}
     for key, name in names.items():
@@ -196,7 +205,6 @@ def _draw(job: _Job, directory: RunDirectory) -> None:
             x, y = zip(*points, strict=True)
             series[name] = (x, y)
     if series:
-        title = f"{job.request.name}: {Path(job.config.agent).stem}, seed {job.config.seed}"
         svg = line_chart_svg(series, title, "environment steps", "success rate")
         directory.write_text("curve.svg", svg)
 
