@@ -1,0 +1,53 @@
+"""From pixels to the world and back, through a (3, 4) pinhole projection: (column, row, 1) ~ P (x, y, z, 1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def project(lens: NDArray, point_m: Sequence[float]) -> tuple[float, float]:
+    """Pixel (column, row) of a world point."""
+    u, v, w = (np.asarray(lens, float) @ np.array([*point_m, 1.0])).tolist()
+    return u / w, v / w
+
+
+def at_height(lens: NDArray, pixel: Sequence[float], z_m: float) -> tuple[float, float, float]:
+    """The world point at a height that a pixel (column, row) shows.
+
+    Raises:
+        ValueError: If the line of sight runs level, so that no point of it is at that height.
+    """
+    p = np.asarray(lens, float)
+    u, v = pixel
+    # u (p3 . X) = p1 . X and v (p3 . X) = p2 . X, two equations in x and y.
+    rows = np.stack([u * p[2] - p[0], v * p[2] - p[1]])
+    try:
+        x, y = np.linalg.solve(rows[:, :2], -(rows[:, 2] * z_m + rows[:, 3])).tolist()
+    except np.linalg.LinAlgError:
+        raise ValueError(f"pixel {tuple(pixel)} shows no point at height {z_m} m") from None
+    return x, y, z_m
+
+
+def heading(lens: NDArray) -> float:
+    """Direction (rad, about the vertical) of a picture's columns, seen in the plane of the floor.
+
+    A turn about the vertical is told against it, so that turning the camera turns nothing else.
+    """
+    p = np.asarray(lens, float)[:, :3]
+    right = np.cross(p[1], p[2])  # the line on which row and depth stay: along the columns
+    return math.atan2(right[1], right[0])
+
+
+def looks_down(lens: NDArray) -> bool:
+    """Whether a camera looks straight down, so that a turn of its picture is a turn about the vertical."""
+    forward = np.asarray(lens, float)[2, :3]
+    return bool(forward[2] < -0.95 * np.linalg.norm(forward))
+
+
+def wrap(angle_rad: float, period_rad: float) -> float:
+    """The equivalent angle within half a period of zero."""
+    return angle_rad - period_rad * round(angle_rad / period_rad)
