@@ -53,8 +53,8 @@ def write(
     digest = hashlib.sha256(data).hexdigest()
     file = f"{name}-{digest[:12]}.safetensors"
     meta = {"format": FORMAT, "arrays": file, "sha256": digest, **values}
-    _replace(folder / file, data)
-    _replace(folder / f"{name}.json", (json.dumps(meta, indent=2) + "\n").encode())
+    replace_file(folder / file, data)
+    replace_file(folder / f"{name}.json", (json.dumps(meta, indent=2) + "\n").encode())
     for old in folder.glob(f"{name}-{'[0-9a-f]' * 12}.safetensors"):
         if old.name != file:
             old.unlink(missing_ok=True)
@@ -125,7 +125,7 @@ def policy_class(path: str) -> type[Policy]:
     return kind
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     """Write a file so that it is whole or not there at all."""
     descriptor, temporary = tempfile.mkstemp(".tmp", f".{path.name}.", dir=path.parent)
     try:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from robots.keyboard import Keyboard
 from robots.renderer import Renderer
 from robots.scene_types import (
     IDENTITY,
@@ -475,6 +476,10 @@ class World:
         """Puts the window's view where a camera is; without a window nothing happens."""
         if self._window:
             self._renderer.look_from(spec)
+
+    def keys_held(self) -> frozenset[str]:
+        """Keys held down in the window, by name; without a window none are."""
+        return Keyboard(bullet, self.client).held() if self._window else frozenset()
 
     @property
     def closed(self) -> bool:

@@ -27,7 +27,7 @@ from envs.cell.parts import families
 from envs.cell.plan import KeyPose, Stride, request_of
 from envs.cell.rewards import weighted
 from envs.cell.scene import Cell, Snapshot
-from envs.cell.signals import ImageObserver
+from envs.cell.signals import ImageObserver, OnDemand
 from envs.cell.task import Task
 from envs.cell.variation import split
 from robots.catalog import arm_spec, machine_spec
@@ -131,6 +131,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self.process = SimpleNamespace()
         self.instruction = ""
         self._now: Snapshot | None = None
+        self._on_demand = OnDemand(config, joints)
         self._over = True
 
     # -- episode ----------------------------------------------------------------------------------
@@ -287,6 +288,33 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         if kind == "ee":
             return np.array(self.stride.ee_action(key, control.position_m, control.rotation), np.float32)
         return np.array(self.stride.action(key, control.position_m, control.yaw_rad), np.float32)
+
+    def observe(self, kind: str, **options: Any) -> dict[str, npt.NDArray[Any]]:
+        """What observation `kind` ("rgb" or "rgbd") would hold now, rendered only as this is asked for.
+
+        Whoever needs few pictures steps an environment of observation "state" or "flat" and asks here. Stress
+        on the sensors is left out.
+
+        Args:
+            kind: The observation.
+            options: `cameras`, `image_size` and `segmentation`, as for `gymnasium.make`; none of them for an
+                environment that renders nothing (neither `render_mode` nor pictures in its own observation).
+
+        Raises:
+            ValueError: for a kind or an option that is refused.
+            RuntimeError: before the first reset, or after `close`.
+        """
+        self._open()
+        if self._now is None:
+            raise RuntimeError("there is nothing to observe before reset()")
+        observer = self._on_demand.observer(kind, **options)
+        return observer.observe(self.cell, self._now, self.instruction, [], [])
+
+    def paraphrases(self) -> tuple[str, ...]:
+        """The episode's instruction in every wording of its split, the one that was given first."""
+        draw = self.cell.draw
+        said = (self.task.say(replace(draw, wording=w)) for w in self._split.choices["wording"])
+        return tuple(dict.fromkeys((self.instruction, *said)))
 
     def render(self) -> Any:
         """An RGB picture (h, w, 3) of the cell from the task's view; None where nothing was asked for."""
