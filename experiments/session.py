@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from agents import checkpoint
-from agents.learner import Episode, Pending, Rollouts
+from agents.learner import Demonstrations, Episode, Pending, Rollouts
 from agents.policy import Policy
 from experiments.executor import PendingEpisodes, Workers
 from experiments.progress import Progress
@@ -45,6 +46,7 @@ class TrainSession:
         n_steps: The budget of environment steps.
         quick: Whether a tiny budget is wanted.
         checkpoint_s: Checkpoints closer together than this are left out.
+        demos: The folder of a data set to learn from; None for one in the run's own folder.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class TrainSession:
         n_steps: int,
         quick: bool,
         checkpoint_s: float = CHECKPOINT_S,
+        demos: Path | None = None,
     ) -> None:
         facts = workers.facts()
         self.seed, self.n_steps, self.quick = seed, n_steps, quick
@@ -65,7 +68,7 @@ class TrainSession:
         self.action_space = facts.action_space
         self.restored: tuple[dict[str, Any], dict[str, NDArray]] | None = None
         self.best_score = float("-inf")
-        self._workers, self._directory = workers, directory
+        self._workers, self._directory, self._demos = workers, directory, demos
         self._progress, self._facts = progress, facts
         self._log: MetricsLog | None = None
         self._n_rows, self._checkpoint_s = 0, checkpoint_s
@@ -106,6 +109,14 @@ class TrainSession:
         limits = self._facts.seeds["validation"]
         seeds = [episode_seed(limits, i) for i in range(n_episodes)]
         return self._workers.submit(Rollouts(policy), seeds)
+
+    def demonstrations(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set that holds them, collected first if need be."""
+        if self._demos is not None:
+            return str(self._demos)
+        from experiments.demonstrations import gather
+
+        return str(gather(self._directory / "demonstrations", wanted, self._workers, self.seed))
 
     def offer(self, policy: Policy, score: float) -> None:
         """Propose a policy; the one with the best score is kept, the later of equals."""

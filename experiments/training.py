@@ -138,8 +138,9 @@ def _learn(job: _Job, workers: Workers, directory: RunDirectory, going_on: bool)
     progress = Progress(n_steps, f"{job.title} seed {config.seed}", directory / "tensorboard")
     try:
         session = TrainSession(
-            workers, directory, progress, seed=config.seed, n_steps=n_steps, quick=config.quick
-        )
+            workers, directory, progress, seed=config.seed, n_steps=n_steps, quick=config.quick,
+            demos=config.demos,
+        )  # fmt: skip
         if going_on and done:
             with user_input(CheckpointError):
                 session.restore()
@@ -180,7 +181,7 @@ def _draw(job: _Job, directory: RunDirectory) -> None:
             series[name] = (x, y)
     if series:
         title = f"{job.request.name}: {Path(job.config.agent).stem}, seed {job.config.seed}"
-        svg = line_chart_svg(series, title, "environment steps", "success rate")
+        svg = line_chart_svg(series, title, job.agent.unit, "success rate")
         directory.write_text("curve.svg", svg)
 
 

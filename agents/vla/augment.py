@@ -129,33 +129,30 @@ class Augmenter:
         if spec.turn_deg or spec.shift or spec.zoom:
             pictures, pixels, turned = self._move(pictures, pixels, turns, rng)
         if spec.blur:
-            soft = functional.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
-            share = torch.from_numpy(_some(rng, spec.blur, len(pixels))).float()[:, None, None, None]
-            pictures = torch.lerp(pictures, soft, share)
+            some = torch.from_numpy(_some(rng, spec.blur, len(pixels)))
+            pictures[some] = functional.avg_pool2d(pictures[some], 3, 1, 1, count_include_pad=False)
         if spec.cut_out:
             self._cover(pictures, pixels, rng)
         if spec.noise:
             generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-            noise = torch.randn(pictures.shape, generator=generator)
-            share = torch.from_numpy(_some(rng, 0.5, len(pixels))).float()[:, None, None, None]
-            pictures = pictures + noise * (share * spec.noise)
+            some = torch.from_numpy(_some(rng, 0.5, len(pixels)))
+            some_pictures = pictures[some]
+            noise = torch.randn(some_pictures.shape, generator=generator)
+            pictures[some] = some_pictures.add_(noise, alpha=spec.noise)
         return pictures.clamp(0, 1), pixels, turned
 
     def _repaint(self, pictures: Tensor, masks: Tensor, rng: np.random.Generator) -> Tensor:
         """Background, machine and arm get textures or tints, each on its own."""
-        b, share = len(pictures), self.spec.recolour
-        light = 0.5 + 0.8 * pictures.mean(1, keepdim=True)
+        share = self.spec.recolour
         for classes, likely in ((_BACKGROUND, share), (_MACHINE, share / 2), (_ARM, share / 2)):
-            n = self.size
+            some = torch.from_numpy(np.flatnonzero(_some(rng, likely, len(pictures))))
+            old, b = pictures[some], len(some)
             bank = self.bank[torch.from_numpy(rng.integers(len(self.bank), size=b))]
-            bank = torch.roll(bank, rng.integers(n, size=2).tolist(), (2, 3))
-            inside = torch.zeros(masks.shape, dtype=torch.bool)
-            for c in classes:
-                inside |= masks == c
-            strength = torch.from_numpy(_some(rng, likely, b) * rng.uniform(0.3, 1.0, b)).float()
-            pictures = torch.lerp(
-                pictures, (bank * light).clamp(0, 1), strength[:, None, None, None] * inside[:, None]
-            )
+            bank = torch.roll(bank, rng.integers(self.size, size=2).tolist(), (2, 3))
+            inside = torch.isin(masks[some], torch.tensor(classes, dtype=torch.uint8))
+            strength = torch.from_numpy(rng.uniform(0.3, 1.0, b).astype(np.float32))
+            paint = bank.mul_(0.5 + 0.8 * old.mean(1, keepdim=True)).clamp_(0, 1)
+            pictures[some] = torch.lerp(old, paint, strength[:, None, None, None] * inside[:, None])
         return pictures
 
     def _move(
@@ -207,9 +204,9 @@ def _dim(pictures: Tensor, most: float, rng: np.random.Generator) -> Tensor:
     gain, offset, gamma = (
         torch.from_numpy(v.astype(np.float32)).reshape(b, -1, 1, 1) for v in (gain, offset, gamma)
     )
-    return (pictures.clamp(min=1e-3) ** gamma * gain + offset).clamp(0, 1)
+    return pictures.clamp(min=1e-3).pow_(gamma).mul_(gain).add_(offset).clamp_(0, 1)
 
 
 def _some(rng: np.random.Generator, share: float, n: int) -> NDArray:
-    """(n,) ones and zeros, ones with that probability."""
-    return (rng.random(n) < share).astype(float)
+    """(n,) whether, with that probability."""
+    return rng.random(n) < share

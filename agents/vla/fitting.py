@@ -34,6 +34,7 @@ class FitSpec:
         drop_words: Share of words that are left out, and of words that are made unknown.
         half: Whether to compute in bfloat16 where that is as good.
         threads: Threads for linear algebra.
+        take_share: Share of looks for a part to take in a batch; the others are for where it goes.
     """
 
     batch: int = 64
@@ -42,6 +43,7 @@ class FitSpec:
     drop_words: float = 0.10
     half: bool = True
     threads: int = 2
+    take_share: float = 0.75
 
     def __post_init__(self) -> None:
         for name in ("batch", "threads"):
@@ -71,6 +73,7 @@ class Fitter:
         torch.manual_seed(seed)
         self.samples, self.fit, self.seed = samples, fit, seed
         self.n_updates = 0
+        self._take, self._put = (np.flatnonzero(samples.closes == c) for c in (1, 0))
         self.network = Network(network).to(memory_format=torch.channels_last)
         self._params = list(self.network.parameters())
         self._ema = [p.detach().clone() for p in self._params]
@@ -112,12 +115,13 @@ class Fitter:
     # --- One batch ----------------------------------------------------------------------------
 
     def _losses(self, rng: np.random.Generator) -> dict[str, Tensor]:
-        batch = self.samples.take(rng.integers(len(self.samples), size=self.fit.batch))
+        batch = self.samples.take(self._drawn(rng))
         pictures = torch.from_numpy(batch.pictures).permute(0, 3, 1, 2).float() / 255
         pictures, pixels, turned = self._augment(
             pictures, torch.from_numpy(batch.masks), batch.pixels, batch.turns, rng
         )
-        ids = torch.from_numpy(self._dropped(batch.ids, rng))
+        which = batch.said[np.arange(len(batch)), rng.integers(batch.said.shape[1], size=len(batch))]
+        ids = torch.from_numpy(self._dropped(batch.ids[which], rng))
         n = pictures.shape[-1] // STRIDE
         at = pixels / STRIDE - 0.5  # in cells, from the middle of the first
         cells = np.clip(np.floor(at + 0.5 + rng.normal(0, _NEAR, at.shape)), 0, n - 1).astype(np.int64)
@@ -137,6 +141,14 @@ class Fitter:
             "close": 0.1 * functional.cross_entropy(said["close"].float(), torch.from_numpy(batch.closes)),
             "look": 0.1 * functional.cross_entropy(said["look"].float(), torch.from_numpy(batch.looks)),
         }
+
+    def _drawn(self, rng: np.random.Generator) -> NDArray:
+        """Rows of a batch: a set share of looks for a part, which are the harder ones."""
+        n_take = round(self.fit.take_share * self.fit.batch) if len(self._put) and len(self._take) else 0
+        take = self._take if len(self._take) else self._put
+        rest = self._put if n_take else take
+        n_rest = self.fit.batch - n_take
+        return np.concatenate([take[rng.integers(len(take), size=n_take)], rest[rng.integers(len(rest), size=n_rest)]])
 
     def _dropped(self, ids: NDArray, rng: np.random.Generator) -> NDArray:
         """Instructions with some words left out, and some made unknown."""
