@@ -65,10 +65,14 @@ class Workers:
             self._facts = self.call(env_facts)
         return self._facts
 
+    def start(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """Start `function(request, *arguments)` in a worker."""
+        with one_thread():  # processes are started as jobs come in
+            return self._pool.submit(function, self.request, *arguments)
+
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Return `function(request, *arguments)`, called in a worker."""
-        with one_thread():  # processes are started as jobs come in
-            return self._pool.submit(function, self.request, *arguments).result()
+        return self.start(function, *arguments).result()
 
     def submit(
         self,

@@ -77,6 +77,11 @@ class Writer:
         return len(self._extras)
 
     @property
+    def n_frames(self) -> int:
+        """Frames that are on disk."""
+        return self._n_frames
+
+    @property
     def extras(self) -> Sequence[Mapping[str, Any]]:
         """The `extra` of each episode that is on disk."""
         return self._extras

@@ -136,8 +136,8 @@ class OnDemand:
         if asked not in self._made:
             if cameras and not self._config.pictures:
                 raise ValueError("this environment renders nothing: make it with render_mode='rgb_array'")
-            options = {"observation": kind, "cameras": cameras, "image_size": image_size}
-            replace(self._config, **options, segmentation=segmentation)  # checks them
+            asked_for = replace(self._config, observation=kind, cameras=cameras)  # each checks its options
+            replace(asked_for, image_size=image_size, segmentation=segmentation)
             depth = kind == "rgbd"
             self._made[asked] = ImageObserver(
                 self._joints, cameras, image_size, depth=depth, labels=segmentation
