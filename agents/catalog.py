@@ -23,7 +23,8 @@ from configs.strict_yaml import read_yaml
 Agent = Policy | Learner
 
 _ORDER = ("random", "expert", "taught", "integrator", "bc", "dagger", "ppo", "sac", "tqc",
-          "vla-keyframe",          "handbook", "tuned_rules", "machinist", "oracle")  # fmt: skip
+          "vla-keyframe",
+          "handbook", "tuned_rules", "machinist", "oracle")  # fmt: skip
 
 
 class AgentError(ValueError):
