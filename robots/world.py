@@ -16,7 +16,9 @@ from robots.scene_types import (
     IDENTITY,
     CameraSpec,
     Contact,
+    Cover,
     EngineSpec,
+    Light,
     Node,
     Picture,
     Quat,
@@ -119,13 +121,20 @@ class World:
         self._weigh(self.engine.gravity_m_s2)
 
     def add_fixed(
-        self, name: str, shapes: tuple[Shape, ...], surface: Surface | None = None, *, xyz_m: Vec3 = ZERO
+        self,
+        name: str,
+        shapes: tuple[Shape, ...],
+        surface: Surface | None = None,
+        *,
+        xyz_m: Vec3 = ZERO,
+        yaw_rad: float = 0.0,
     ) -> int:
-        """Adds immovable scenery made of `shapes`, in world axes about `xyz_m`; returns its id."""
+        """Adds immovable scenery made of `shapes`, about `xyz_m`, turned about the vertical; returns its id."""
         self._new_name(name)
         collision, visual = self._shapes.collision(shapes), self._shapes.visual(shapes)
+        turn = quaternion((0.0, 0.0, yaw_rad))
         body: int = bullet.createMultiBody(
-            0.0, collision, visual, xyz_m, useMaximalCoordinates=1, physicsClientId=self.client
+            0.0, collision, visual, xyz_m, turn, useMaximalCoordinates=1, physicsClientId=self.client
         )
         self._register(name, body)
         self.set_surface(body, -1, surface or Surface())
@@ -461,7 +470,7 @@ class World:
         height: int,
         *,
         shadow: bool = False,
-        light: Vec3 = (0.6, -0.8, 1.6),
+        light: Light | None = None,
     ) -> Picture:
         """A picture by the software renderer.
 
@@ -470,7 +479,15 @@ class World:
         """
         if not self.visuals:
             raise RuntimeError("this World was opened without visuals: open it with visuals=True")
-        return self._renderer.picture(spec, width, height, light, shadow=shadow)
+        return self._renderer.picture(spec, width, height, light or Light(), shadow=shadow)
+
+    def cover(self, name: str, cover: Cover) -> None:
+        """Gives a fixed body a surface in pictures; a window shows it without."""
+        self._renderer.cover(self._ids[name], cover)
+
+    def surround(self, floor: Cover, wall: Cover) -> None:
+        """Puts floor and walls into pictures, where no body is seen; a window shows none."""
+        self._renderer.surround(floor, wall)
 
     def look_from(self, spec: CameraSpec) -> None:
         """Puts the window's view where a camera is; without a window nothing happens."""

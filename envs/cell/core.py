@@ -18,12 +18,13 @@ from gymnasium import spaces
 from configs import extensions
 from envs.cell import stress
 from envs.cell.control import HandControl, action_size
-from envs.cell.draw import Draw, draw_scene, in_machine
+from envs.cell.draw import Draw, draw_scene, in_machine, named_instead
 from envs.cell.faults import SensorFaults
 from envs.cell.layout import VIEWS
 from envs.cell.observation import StateObserver
 from envs.cell.options import CellConfig, choice
-from envs.cell.parts import families
+from envs.cell.parts import families, held_out
+from envs.cell.order import Asked, asked
 from envs.cell.plan import KeyPose, Stride, request_of
 from envs.cell.rewards import weighted
 from envs.cell.scene import Cell, Snapshot
@@ -48,7 +49,7 @@ def make(task: str, **options: Any) -> CellEnv:
     names = (*CellConfig.__dataclass_fields__, *wanted.options)
     for name in options:
         choice("option", name, names)
-    known = tuple(families()) if wanted.parts else ()  # a bad file is told of before anything is built
+    known = (*families(), *held_out(0)) if wanted.parts else ()  # a bad file is told of before anything is built
     for name in wanted.families:
         choice("part family", name, known)
     own = {name: options.pop(name) for name in wanted.options if name in options}
@@ -138,14 +139,31 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Builds a new episode; it follows from the seed alone, or from the last seed's sequence."""
+        """Builds a new episode; it follows from the seed alone, or from the last seed's sequence.
+
+        Args:
+            seed: Of the episode.
+            options: "named": k makes candidate k of the same scene the named part; "instruction": a sentence
+                that the scene is made for.
+
+        Raises:
+            ValueError: for an option that does not suit this task or scene, in one line.
+        """
         self._open()
+        wanted = asked(self.task, self._split, options)
         super().reset(seed=seed)
-        if options:
-            raise ValueError(f"unknown reset option {next(iter(options))!r}: there are none")
-        self.cell.build(self._draw())
+        draw = self._draw(wanted)
+        candidates, nameable = [c.described for c in draw.candidates], self._nameable(draw)
+        if wanted.named is not None:
+            if wanted.named not in nameable:
+                told = ", ".join(f"{k} ({candidates[k]})" for k in nameable) or "none"
+                raise ValueError(f"named {wanted.named}: {self.task.name} can name {told} in this scene")
+            draw = self._completed(named_instead(draw, wanted.named))
+        else:
+            draw = self._completed(draw)
+        self.cell.build(draw)
         self._control.begin(self.cell.arm)
-        self.instruction = self.task.say(self.cell.draw)
+        self.instruction = wanted.text or self.task.say(self.cell.draw)
         self._steps = self._held_steps = 0
         self._over = False
         control = self._control
@@ -154,18 +172,24 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._observer.begin(self._now)
         self._faults.begin(self.cell.draw)
         observation, _, _, info = self._outcome(self._now)
-        return observation, info
+        return observation, {**info, "candidates": tuple(candidates), "nameable": nameable}
 
-    def _draw(self) -> Draw:
-        layout = self.cell.layout
-        draw = draw_scene(
+    def _draw(self, wanted: Asked) -> Draw:
+        return draw_scene(
             self.np_random,
             self._split,
-            layout,
-            parts=self.task.parts,
-            workholding=self.task.workholding,
+            self.cell.usual_layout,
+            workholding=self.task.workholding if self.task.parts else "none",
             only=self.task.families,
+            wish=wanted.wish,
         )
+
+    def _nameable(self, draw: Draw) -> tuple[int, ...]:
+        """What could be named in this scene; a part that starts in the machine stays the one."""
+        return draw.nameable[:1] if self.task.starts_in_machine else draw.nameable
+
+    def _completed(self, draw: Draw) -> Draw:
+        """What the task and its disturbances add, once it is known which part is named."""
         spread = self._split.draw(self.np_random, "goal_spread")[0]
         if self.task.starts_in_machine:
             draw = in_machine(draw)
@@ -260,7 +284,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
     @staticmethod
     def sides(part: str) -> int:
         """Equal sides of a part's outline as its drawing shows it, 0 for round; `part` is its word."""
-        return next(t["medium"].symmetry for t in families().values() if t["medium"].word == part)
+        known = {**families(), **held_out(0)}
+        return next(t["medium"].symmetry for t in known.values() if t["medium"].word == part)
 
     @property
     def plan_controls(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ AGENT_POS_TAIL = (
 MACHINE = ("door", "clamp", "part_present", "seat", "cycle", "alarm")
 # What a pixel shows, where segmentation is asked for: labels for training, which no camera gives.
 CLASSES = ("nothing", "arm", "machine", "workholding", "fixture", "named part", "other part")
-_CLASS_OF = {"arm": 1, "machine": 2, "door": 2, "chuck": 3, "vise": 3, "part_0": 5}
+_CLASS_OF = {"arm": 1, "machine": 2, "backdrop": 2, "door": 2, "chuck": 3, "vise": 3, "part_0": 5}
 
 
 class ImageObserver:
@@ -103,7 +103,7 @@ class ImageObserver:
                 cell.camera_spec(name, true=True), self.size, self.size, light=cell.light
             )
             result[f"image_{name}"] = picture.rgb
-            result[f"calibration_{name}"] = projection(cell.cameras[name], self.size)
+            result[f"calibration_{name}"] = projection(cell.camera_spec(name, true=False), self.size)
             if self.depth:
                 result[f"depth_{name}"] = picture.depth_m.clip(0.0, 10.0)
             if self.labels:

@@ -53,7 +53,7 @@ class UnloadTask(PlaceTask):
     """Take the named part out of the machine and put it on the outfeed."""
 
     verb = "unload"
-    target = " into the outfeed"
+    target = "outfeed"
     stations = ("outfeed",)
     starts_in_machine = True
     view = "left"

@@ -40,7 +40,8 @@ class TendMachine(PlaceTask):
 
     name = "TendMachine"
     verb = "machine"
-    target = " in the chuck"
+    into = "in"
+    target = "chuck"
     machines = ("vertical_lathe",)
     workholding = "chuck"
     commands = True
