@@ -336,9 +336,13 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         return observer.observe(self.cell, self._now, self.instruction, [], [])
 
     def paraphrases(self) -> tuple[str, ...]:
-        """The episode's instruction in every wording of its split, the one that was given first."""
-        draw = self.cell.draw
-        said = (self.task.say(replace(draw, wording=w)) for w in self._split.choices["wording"])
+        """The episode's instruction in every sentence of its split, each with other words; the given one first."""
+        draw, wording = self.cell.draw, self.cell.draw.wording
+        ways = [
+            replace(wording, template=name, style=wording.style + i)
+            for i, name in enumerate(self._split.choices["wording"])
+        ]
+        said = (self.task.say(replace(draw, wording=way)) for way in ways)
         return tuple(dict.fromkeys((self.instruction, *said)))
 
     def render(self) -> Any:
