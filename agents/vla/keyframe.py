@@ -38,6 +38,8 @@ SLOW_M_S = 0.12
 PUSH_N = 60.0
 # Periods to wait for the fingers, and for jaws and sensors.
 GRIP_STEPS, PATIENCE = 12, 40
+# A hand that is commanded to move and has not for so many periods is held up by something.
+STUCK_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ class Keyframe(Policy):
         self.taken_m = 0.0
         self.stage = "take"
         self.seen = None
+        self.last_m, self.stuck = (0.0, 0.0, 0.0), 0
 
     def act(self, observation: Observation) -> Action:
         """The action towards the present key pose, after a look where one is due."""
@@ -231,11 +234,24 @@ class Keyframe(Policy):
             self._advance_seat(key, robot, machine)
             return
         if not arrived(key, robot):
+            self._count_still(key, robot)
             return
         self.waited += 1
         last = key.name == "exit"
         if not last and (taught.signal(key, robot, machine) or self.waited > PATIENCE):
             self._next(key)
+
+    def _count_still(self, key: Pose, robot: NDArray) -> None:
+        """Give up a pose that is not reached: on the way to a part look again, else go on."""
+        at = self._at(robot)
+        self.stuck = self.stuck + 1 if math.dist(at, self.last_m) < 1e-4 else 0
+        self.last_m = at
+        if self.stuck > STUCK_STEPS:
+            self.stuck = 0
+            if key.name in ("approach", "grasp"):
+                self._again(robot)
+            else:
+                self._next(key)
 
     def _next(self, key: Pose) -> None:
         if key.name == "close":

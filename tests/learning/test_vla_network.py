@@ -21,6 +21,14 @@ from agents.vla.network import (
 )
 from agents.vla.tokenizer import Tokenizer, words
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 SMALL = NetworkSpec(width=16, deep=16, blocks=1, words=16)
 PLACE = torch.tensor([place_token("tray", "take")] * 2)
 
