@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from agents import taught
 from agents.catalog import AgentError
-from agents.policy import Action, Needs, Observation, Policy
+from agents.policy import Action, Needs, Observation, Policy, Thought
 from agents.taught import ALARM, CLAMP, COMMANDED, FORCE, GRIPPED, MEASURED, ROTATION, SEAT, arrived, tool_yaw
 from agents.vla.geometry import wrap
 from agents.vla.seeing import Seen, Seer, View
@@ -140,9 +140,15 @@ class Keyframe(Policy):
             tool_yaw(robot[ROTATION]),
             0.0 if self.stage == "take" else self.taken_m,
         )
-        self.seen = self.seer.see(view, self.text)
+        self.seen, self.picture = self.seer.see(view, self.text), view.picture
         self.keys = self._fetch(self.seen) if self.stage == "take" else self._bring(self.seen, robot)
         self.index = self.waited = 0
+
+    def thought(self) -> Thought | None:
+        """Return the last picture and its heat map."""
+        if self.seen is None or self.seen.heat is None:
+            return None
+        return Thought(self.picture, self.seen.heat, self.camera)
 
     def _fetch(self, seen: Seen) -> list[Pose]:
         """From above, down, close, up; then to where the next look is."""

@@ -130,7 +130,7 @@ class VlaKeyframe(Learner):
         if session.restored is not None:
             fitter.restore(*session.restored)
         n_total = max(session.n_steps // hyper.batch, 1)
-        n_segment = 10 if session.quick else hyper.segment
+        n_segment = 4 if session.quick else hyper.segment
         n_validate = 4 if session.quick else hyper.validate_episodes
         while fitter.n_updates < n_total:
             losses = fitter.run(min(n_segment, n_total - fitter.n_updates), n_total)

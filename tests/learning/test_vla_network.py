@@ -141,11 +141,11 @@ def test_words_decide_where():
     named = {"red": 0, "blue": 2}
 
     def scene(n):
-        x = torch.zeros(n, 3, 32, 32)
-        cells = np.stack([rng.permutation(64)[:2] for _ in range(n)])
+        x = torch.zeros(n, 3, 16, 16)
+        cells = np.stack([rng.permutation(16)[:2] for _ in range(n)])
         for i in range(n):
             for k, channel in enumerate(named.values()):
-                row, column = divmod(int(cells[i, k]), 8)
+                row, column = divmod(int(cells[i, k]), 4)
                 x[i, channel, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4] = 1
         return x, torch.from_numpy(cells)
 
@@ -153,7 +153,7 @@ def test_words_decide_where():
         said = ids(*(f"load the {list(named)[k]} ring" for k in which))
         return network.features(x, said, PLACE[:1].expand(len(which)))[0].flatten(1)
 
-    for _ in range(120):
+    for _ in range(90):
         x, cells = scene(16)
         which = rng.integers(2, size=16)
         adam.zero_grad()
