@@ -189,7 +189,7 @@ class Keyframe(Policy):
             return
         key, holding = self.keys[self.index], bool(robot[GRIPPED] > 0.5)
         if (key.name == "close" and self.waited >= GRIP_STEPS and not holding) or (
-            key.name in ("lift", "door", "above", "seat") and not holding
+            key.name in ("lift", "door", "above", "seat", "up") and not holding
         ):
             self._again(robot)
         elif key.name in ("release", "retreat", "exit") and machine[ALARM] > 0.5 and machine[CLAMP] < 0.5:
@@ -272,10 +272,13 @@ class Keyframe(Policy):
         if at[2] > key.position_m[2] + SLOW_M + 1e-3:
             return
         self.waited += 1
-        if machine[CLAMP] >= 0.5 or self.waited > PATIENCE:
-            here = replace(key, position_m=at)
+        here = replace(key, position_m=at)
+        if machine[CLAMP] >= 0.5:
             self.keys = [here, *self._leave(here)]
             self.index, self.waited = 1, 0
+        elif self.waited > PATIENCE:  # not where the jaws take it: up, and look again
+            self.keys = [replace(here, name="up", position_m=(at[0], at[1], DOOR_M[2]), wait="none")]
+            self.index = self.waited = 0
 
     @staticmethod
     def _at(robot: NDArray) -> tuple[float, float, float]:
