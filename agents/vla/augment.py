@@ -30,6 +30,7 @@ class AugmentSpec:
         turn_deg: Largest turn of the picture of a camera that looks down; others turn a fifth of it.
         shift: Largest shift, as a share of the picture.
         zoom: Largest change of size.
+        slant: Largest stretch and shear of the picture of a camera that does not look down.
         colour: Largest change of brightness; of a single colour a third of it.
         blur: Share of pictures that are blurred.
         noise: Standard deviation of noise, where there is any, which is in half of the pictures.
@@ -39,21 +40,22 @@ class AugmentSpec:
     recolour: float = 0.6
     turn_deg: float = 30.0
     shift: float = 0.10
-    zoom: float = 0.15
+    zoom: float = 0.18
+    slant: float = 0.15
     colour: float = 0.25
     blur: float = 0.25
     noise: float = 0.02
     cut_out: float = 0.3
 
     def __post_init__(self) -> None:
-        for name, most in (("recolour", 1), ("turn_deg", 180), ("shift", 0.4), ("zoom", 0.5),
+        for name, most in (("recolour", 1), ("turn_deg", 180), ("shift", 0.4), ("zoom", 0.5), ("slant", 0.5),
                            ("colour", 0.9), ("blur", 1), ("noise", 0.5), ("cut_out", 1)):  # fmt: skip
             value = getattr(self, name)
             if not 0 <= value <= most:
                 raise ValueError(f"{name} is {value}: allowed is 0 to {most}")
 
 
-NONE = AugmentSpec(0, 0, 0, 0, 0, 0, 0, 0)
+NONE = AugmentSpec(*[0.0] * 9)
 
 
 def textures(seed: int, size: int, n: int = _TEXTURES) -> Tensor:
@@ -126,7 +128,7 @@ class Augmenter:
         if spec.colour:
             pictures = _dim(pictures, spec.colour, rng)
         turned = np.zeros(len(pixels))
-        if spec.turn_deg or spec.shift or spec.zoom:
+        if spec.turn_deg or spec.shift or spec.zoom or spec.slant:
             pictures, pixels, turned = self._move(pictures, pixels, turns, rng)
         if spec.blur:
             some = torch.from_numpy(_some(rng, spec.blur, len(pixels)))
@@ -166,6 +168,9 @@ class Augmenter:
         shift = spec.shift * 2 * rng.uniform(-1, 1, (b, 2))
         c, s = scale * np.cos(angle), scale * np.sin(angle)
         forward = np.stack([np.stack([c, -s], 1), np.stack([s, c], 1)], 1)  # columns right, rows down
+        # A camera that does not look down sees what it looks at from another side when it is moved.
+        slant = spec.slant * (turns < 1)[:, None, None] * rng.uniform(-1, 1, (b, 2, 2))
+        forward = forward @ (np.eye(2) + slant)
         centred = pixels / (n / 2) - 1
         moved = np.einsum("bij,bj->bi", forward, centred) + shift
         edge = 1 - 8 / n

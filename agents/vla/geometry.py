@@ -33,10 +33,13 @@ def at_height(lens: NDArray, pixel: Sequence[float], z_m: float) -> tuple[float,
 
 
 def heading(lens: NDArray) -> float:
-    """Direction (rad, about the vertical) of a picture's columns, seen in the plane of the floor.
+    """What a turn about the vertical is told against (rad).
 
-    A turn about the vertical is told against it, so that turning the camera turns nothing else.
+    For a camera that looks down it is the direction of its columns on the floor, so that turning the camera turns
+    nothing else; for others it is the world's x.
     """
+    if not looks_down(lens):
+        return 0.0
     p = np.asarray(lens, float)[:, :3]
     right = np.cross(p[1], p[2])  # the line on which row and depth stay: along the columns
     return math.atan2(right[1], right[0])

@@ -19,9 +19,13 @@ from agents.vla.tokenizer import Tokenizer, words
 
 # A hand nearer than this in the plane to where it is about to close hides the part from the camera above.
 HIDES_M = 0.06
+# Height of the surface on which parts stand when they are taken (m): the tray's.
+SURFACE_M = 0.030
 # Which camera a look is taken through, and where to look next.
 CAMERA_OF = {"take": "tray", "put": "chuck"}
 NEXT_LOOK = {"take": "chuck", "put": "done"}
+# How much the picture of a camera that does not look down may be turned, of the largest turn.
+OBLIQUE = 0.4
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,17 @@ class Samples:
         return Samples(*(getattr(self, name)[rows] for name in names), self.ids, self.known)
 
 
+def anchor(
+    position_m: tuple[float, float, float], height_m: float, stage: str
+) -> tuple[float, float, float]:
+    """The point whose pixel is learned: where the hand takes a part; or, under it, where a part is to stand.
+
+    The latter can be seen wherever the camera is; the hand that puts it down hangs in the air.
+    """
+    x, y, _ = position_m
+    return position_m if stage == "take" else (x, y, height_m + SURFACE_M)
+
+
 @dataclass(frozen=True)
 class Look:
     """One picture and the pose that followed, in the world.
@@ -101,7 +116,7 @@ def from_looks(looks: Sequence[Look], tokenizer: Tokenizer) -> Samples:
 
     kept, pixels = [], []
     for look in looks:
-        pixel = geometry.project(look.lens, look.position_m)
+        pixel = geometry.project(look.lens, anchor(look.position_m, look.height_m, look.stage))
         h, w = look.mask.shape
         if 0 <= pixel[0] < w and 0 <= pixel[1] < h:
             kept.append(look)
@@ -121,7 +136,7 @@ def from_looks(looks: Sequence[Look], tokenizer: Tokenizer) -> Samples:
         np.array([k.yaw_rad - geometry.heading(k.lens) for k in kept]),
         np.array([int(k.stage == "take") for k in kept]),
         np.array([LOOKS.index(NEXT_LOOK[k.stage]) for k in kept]),
-        np.where([geometry.looks_down(look.lens) for look in kept], 1.0, 0.2),
+        np.where([geometry.looks_down(look.lens) for look in kept], 1.0, OBLIQUE),
         np.stack([tokenizer.encode(text) for text in texts]),
         frozenset(word for text in texts for word in words(text)),
     )

@@ -104,6 +104,7 @@ class Seer:
         import torch
 
         from agents.vla.network import LOOKS, STRIDE, place_token
+        from agents.vla.samples import anchor
 
         network = self._built()
         picture = torch.from_numpy(np.array(view.picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
@@ -123,11 +124,12 @@ class Seer:
             torch.set_num_threads(threads)
         out = {name: value[0].numpy().astype(float) for name, value in said.items()}
         u, v = ((c + 0.5 + float(d)) * STRIDE for c, d in zip(cell, out["offset"], strict=True))
-        z = height_of(out["height"]) + view.base_m
+        height = height_of(out["height"])
+        x, y, _ = geometry.at_height(view.lens, (u, v), anchor((0.0, 0.0, height), height, view.stage)[2])
         facing = geometry.heading(view.lens)
         yaw = facing + turn_of(out["yaw"], view.yaw_rad - facing)
         return Seen(
-            geometry.at_height(view.lens, (u, v), z),
+            (x, y, height + view.base_m),
             near(yaw, view.yaw_rad),
             bool(out["close"].argmax()),
             LOOKS[int(out["look"].argmax())],

@@ -52,7 +52,8 @@ class KeyframeHyper:
     recolour: float = 0.6
     turn_deg: float = 30.0
     shift: float = 0.10
-    zoom: float = 0.15
+    zoom: float = 0.18
+    slant: float = 0.15
     colour: float = 0.25
     blur: float = 0.25
     pixel_noise: float = 0.02

@@ -103,9 +103,9 @@ def test_what_is_marked_moves_with_the_picture():
     columns, rows = np.meshgrid(np.arange(n) + 0.5, np.arange(n) + 0.5)
     bells = [np.exp(-((columns - u) ** 2 + (rows - v) ** 2) / 8) for u, v in pixels]
     pictures = torch.from_numpy(np.stack(bells).astype(np.float32))[:, None].expand(-1, 3, n, n).clone()
-    move = Augmenter(AugmentSpec(0, 40.0, 0.1, 0.15, 0, 0, 0, 0), n, 0)
+    move = Augmenter(AugmentSpec(0, 40.0, 0.1, 0.15, 0.15, 0, 0, 0, 0), n, 0)
     masks = torch.zeros(12, n, n, dtype=torch.uint8)
-    moved, at, turned = move(pictures, masks, pixels, np.ones(12), rng)
+    moved, at, turned = move(pictures, masks, pixels, np.repeat([1.0, 0.4], 6), rng)
     weight = moved[:, 0].numpy().astype(float) ** 2
     u, v = ((weight * grid).sum((1, 2)) / weight.sum((1, 2)) for grid in (columns, rows))
     assert np.abs(np.stack([u, v], 1) - at).max() < 0.3
@@ -115,7 +115,7 @@ def test_what_is_marked_moves_with_the_picture():
 def test_a_picture_that_is_turned_turns_the_yaw(samples):
     """A grasp turned with the picture: the two ends of the hand's closing line stay on one line."""
     rng = np.random.default_rng(1)
-    move = Augmenter(AugmentSpec(0, 40.0, 0, 0, 0, 0, 0, 0), 96, 0)
+    move = Augmenter(AugmentSpec(0, 40.0, 0, 0, 0, 0, 0, 0, 0), 96, 0)
     yaw, middle = 0.4, np.array([[48.0, 48.0]])
     # Seen from above with columns along the heading, a turn of `yaw` against it points up and to the right.
     along = middle + 10 * np.array([[np.cos(yaw), -np.sin(yaw)]])
@@ -130,7 +130,7 @@ def test_a_picture_that_is_turned_turns_the_yaw(samples):
 
 def test_only_the_background_is_repainted(samples):
     pictures, part = batch(samples, np.flatnonzero(samples.closes == 1))
-    paint = Augmenter(AugmentSpec(1.0, 0, 0, 0, 0, 0, 0, 0), 96, 0)
+    paint = Augmenter(AugmentSpec(1.0, 0, 0, 0, 0, 0, 0, 0, 0), 96, 0)
     masks = torch.from_numpy(part.masks)
     found, pixels, turned = paint(pictures.clone(), masks, part.pixels, part.turns, np.random.default_rng(0))
     parts = (masks >= 5)[:, None].expand_as(found)
