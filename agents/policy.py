@@ -91,7 +91,7 @@ class Policy(ABC):
         """Return the action to take, shaped as the action space and in [-1, 1]."""
 
     def thought(self) -> Thought | None:
-        """Return what it last looked at and where it saw what matters; None for a policy that does not say."""
+        """Return what it last looked at and where it saw what matters; None where it does not say."""
         return None
 
     def save(self, folder: str | os.PathLike[str]) -> None:

@@ -16,10 +16,11 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from agents.catalog import AgentError
 from agents.learner import Episode, Labels, Rollouts
 from agents.networks import flatten
 from agents.policy import Policy, Privileged
-from experiments.errors import UserError, unknown
+from experiments.errors import UserError, unknown, user_input
 
 # Ranges of episode seeds (first, last) where an environment does not declare its own.
 _SEEDS = {
@@ -258,7 +259,8 @@ def env_facts(request: EnvRequest) -> EnvFacts:
 def run_episodes(request: EnvRequest, rollouts: Rollouts, seeds: list[int]) -> list[Episode]:
     """Run episodes in this process."""
     env = kept_env(request)
-    for policy in (rollouts.actor, rollouts.teacher):
-        if policy is not None:
-            prepare(policy, env)
-    return [run_episode(env, rollouts, seed) for seed in seeds]
+    with user_input(AgentError):  # such as a policy that lacks a camera, or cannot read an instruction
+        for policy in (rollouts.actor, rollouts.teacher):
+            if policy is not None:
+                prepare(policy, env)
+        return [run_episode(env, rollouts, seed) for seed in seeds]

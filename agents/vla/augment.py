@@ -1,8 +1,8 @@
-"""Pictures while learning: repainted by mask, moved, dimmed, blurred, covered. All of it follows from a seed.
+"""Pictures while learning: repainted by mask, moved, dimmed, blurred, covered, all of it by a seed.
 
-What is repainted is told by the segmentation that comes with demonstrations; only learning sees it. Procedural
-textures in place of the background are what carries a policy to surfaces it never saw (as in GreenAug, Teoh et
-al. 2024, there with textures from the web).
+What is repainted is told by the segmentation that comes with demonstrations; only learning sees it.
+Textures in place of the background are what carries a policy to surfaces it never saw (as in GreenAug, Teoh
+et al. 2024).
 """
 
 from __future__ import annotations
@@ -203,7 +203,8 @@ class Augmenter:
 def _dim(pictures: Tensor, most: float, rng: np.random.Generator) -> Tensor:
     """Other light: gain, tint, contrast and gamma of whole pictures."""
     b = len(pictures)
-    gain = np.exp(np.log1p(most) * rng.uniform(-1.6, 1, b))[:, None] * (1 + most / 3 * rng.uniform(-1, 1, (b, 3)))
+    tint = 1 + most / 3 * rng.uniform(-1, 1, (b, 3))
+    gain = np.exp(np.log1p(most) * rng.uniform(-1.6, 1, b))[:, None] * tint
     offset = most / 4 * rng.uniform(-1, 1, b)
     gamma = np.exp(most * rng.uniform(-1, 1, b))
     gain, offset, gamma = (

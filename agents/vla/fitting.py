@@ -93,10 +93,8 @@ class Fitter:
         self.network.train()
         for _ in range(n_updates):
             rng = np.random.default_rng([self.seed, self.n_updates])
-            done = self.n_updates / n_total
-            rate = self.fit.rate * min(1.0, 100 * done + 0.01) * (0.02 + 0.49 * (1 + math.cos(math.pi * min(done, 1))))
             for group in self._adam.param_groups:
-                group["lr"] = rate
+                group["lr"] = self.fit.rate * share_of_rate(self.n_updates / n_total)
             losses = self._losses(rng)
             total = sum(losses.values())
             assert isinstance(total, Tensor)
@@ -148,7 +146,8 @@ class Fitter:
         take = self._take if len(self._take) else self._put
         rest = self._put if n_take else take
         n_rest = self.fit.batch - n_take
-        return np.concatenate([take[rng.integers(len(take), size=n_take)], rest[rng.integers(len(rest), size=n_rest)]])
+        drawn = take[rng.integers(len(take), size=n_take)], rest[rng.integers(len(rest), size=n_rest)]
+        return np.concatenate(drawn)
 
     def _dropped(self, ids: NDArray, rng: np.random.Generator) -> NDArray:
         """Instructions with some words left out, and some made unknown."""
@@ -186,6 +185,11 @@ class Fitter:
                     if f"adam_{i}_{key}" in arrays:
                         held = torch.from_numpy(np.array(arrays[f"adam_{i}_{key}"]))
                         self._adam.state[p][key] = held if key == "step" else torch.empty_like(p).copy_(held)
+
+
+def share_of_rate(done: float) -> float:
+    """The learning rate over its highest: up over the first hundredth, down along a half cosine."""
+    return min(1.0, 100 * done + 0.01) * (0.02 + 0.49 * (1 + math.cos(math.pi * min(done, 1.0))))
 
 
 def spot(at: NDArray, n: int) -> Tensor:

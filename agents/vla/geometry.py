@@ -1,4 +1,4 @@
-"""From pixels to the world and back, through a (3, 4) pinhole projection: (column, row, 1) ~ P (x, y, z, 1)."""
+"""From pixels to the world and back by a (3, 4) pinhole projection: (column, row, 1) ~ P (x, y, z, 1)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+# Height of the surface on which parts stand when they are taken (m): the tray's.
+SURFACE_M = 0.030
 
 
 def project(lens: NDArray, point_m: Sequence[float]) -> tuple[float, float]:
@@ -35,8 +38,8 @@ def at_height(lens: NDArray, pixel: Sequence[float], z_m: float) -> tuple[float,
 def heading(lens: NDArray) -> float:
     """What a turn about the vertical is told against (rad).
 
-    For a camera that looks down it is the direction of its columns on the floor, so that turning the camera turns
-    nothing else; for others it is the world's x.
+    For a camera that looks down it is the direction of its columns on the floor, so that turning the camera
+    turns nothing else; for others it is the world's x.
     """
     if not looks_down(lens):
         return 0.0
@@ -49,6 +52,15 @@ def looks_down(lens: NDArray) -> bool:
     """Whether a camera looks straight down, so that a turn of its picture is a turn about the vertical."""
     forward = np.asarray(lens, float)[2, :3]
     return bool(forward[2] < -0.95 * np.linalg.norm(forward))
+
+
+def anchor(position_m: tuple[float, float, float], height_m: float, stage: str) -> tuple[float, float, float]:
+    """The point whose pixel is learned: where the hand takes a part; or, under it, where a part is to stand.
+
+    The latter can be seen wherever the camera is; the hand that puts it down hangs in the air.
+    """
+    x, y, _ = position_m
+    return position_m if stage == "take" else (x, y, height_m + SURFACE_M)
 
 
 def wrap(angle_rad: float, period_rad: float) -> float:

@@ -1,9 +1,9 @@
 """Looks, goes where the network says, looks again.
 
-The network says where the hand closes or opens, how high, how turned, and where to look next. What lies between
-is fixed: come from above, lift, go through the door, come from above again, down until the seat's sensor tells,
-open when the jaws hold, leave. What a cell's signals tell is heeded: no part in the fingers, an alarm of the
-seat, a push that is too hard; then it looks again.
+The network says where the hand closes or opens, how high, how turned, and where to look next. What lies
+between is fixed: come from above, lift, go through the door, come from above again, down until the seat's
+sensor tells, open when the jaws hold, leave. What a cell's signals tell is heeded: no part in the fingers,
+an alarm of the seat, a push that is too hard; then it looks again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from agents import taught
 from agents.catalog import AgentError
 from agents.policy import Action, Needs, Observation, Policy, Thought
-from agents.taught import ALARM, CLAMP, COMMANDED, FORCE, GRIPPED, MEASURED, ROTATION, SEAT, arrived, tool_yaw
+from agents.taught import ALARM, CLAMP, COMMANDED, FORCE, GRIPPED, ROTATION, SEAT, arrived, tool_yaw
 from agents.vla.geometry import wrap
 from agents.vla.seeing import Seen, Seer, View
 from agents.vla.tokenizer import words
@@ -85,11 +85,13 @@ class Keyframe(Policy):
             picture = held.get(f"image_{camera}")
             if picture is None or f"calibration_{camera}" not in held:
                 there = ", ".join(k.removeprefix("image_") for k in held if k.startswith("image_")) or "none"
-                raise AgentError(f"camera {camera!r} is missing: this policy looks through it; there are {there}")
+                raise AgentError(
+                    f"camera {camera!r} is missing: this policy looks through it; there are {there}"
+                )
             if picture.shape != (size, size, 3):
                 h, w = picture.shape[:2]
                 raise AgentError(
-                    f"pictures of camera {camera!r} are {w} x {h}: this policy was learned with {size} x {size}"
+                    f"camera {camera!r} gives {w} x {h} pixels: this policy was learned with {size} x {size}"
                 )
 
     def reset(self, instruction: str, seed: int) -> None:
@@ -193,8 +195,7 @@ class Keyframe(Policy):
         ):
             self._again(robot)
         elif key.name in ("release", "retreat", "exit") and machine[ALARM] > 0.5 and machine[CLAMP] < 0.5:
-            if key.name != "exit" or not machine[SEAT]:
-                self._reseat(key, robot)
+            self._reseat(key)
 
     def _again(self, robot: NDArray) -> None:
         """Open, rise, go back to where the first look was taken from, and look for the part anew."""
@@ -202,15 +203,15 @@ class Keyframe(Policy):
         (x, y, z), yaw = self._at(robot), tool_yaw(robot[ROTATION])
         up = Pose("clear", (x, y, max(min(z + 0.08, DOOR_M[2]), z)), yaw, False)
         inside = x > DOOR_M[0] + 0.05
-        out = [replace(up, name="out", position_m=(x, y, DOOR_M[2])), replace(up, name="out", position_m=DOOR_M)]
-        self.keys = [up, *(out if inside else []), replace(up, name="home", position_m=self.home, yaw_rad=0.0)]
+        through = ((x, y, DOOR_M[2]), DOOR_M) if inside else ()
+        home = replace(up, name="home", position_m=self.home, yaw_rad=0.0)
+        self.keys = [up, *(replace(up, name="out", position_m=at) for at in through), home]
         self.index = self.waited = 0
         self.stage = "take"
 
-    def _reseat(self, key: Pose, robot: NDArray) -> None:
+    def _reseat(self, key: Pose) -> None:
         """Take the part again where it was let go, lift it, and look where it belongs."""
-        x, y, z = self.keys[self.index].position_m
-        low = next((k.position_m for k in self.keys if k.name == "release"), (x, y, z))
+        low = next((k.position_m for k in self.keys if k.name == "release"), key.position_m)
         down = replace(key, name="grasp", position_m=low, close=False, wait="none")
         self.keys = [
             down,
@@ -221,7 +222,7 @@ class Keyframe(Policy):
         self.stage = "put"
 
     def _creep(self, key: Pose, robot: NDArray, machine: NDArray) -> Pose:
-        """The last millimetres to the seat: down until its sensor tells, or the push is as hard as is good."""
+        """The last millimetres to the seat: down until its sensor tells, or the push is hard enough."""
         at = self._at(robot)
         x, y, z = key.position_m
         if at[2] > z + SLOW_M + 1e-4:
@@ -306,6 +307,3 @@ class Keyframe(Policy):
     def from_state(cls, values: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> Keyframe:
         """Return the policy whose `state` this was."""
         return cls(Seer.from_state(values, arrays), int(values["image_size"]))
-
-
-__all__ = ["CAMERAS", "IMAGE_SIZE", "MEASURED", "Keyframe", "Pose"]

@@ -1,8 +1,8 @@
 """The network: a picture and words to a heat map, and what to do at its hottest pixel.
 
-A fully convolutional trunk is told by words what matters (FiLM, Perez et al. 2018: each channel times 1 + gamma
-plus beta, both zero at first), and one inner product of every pixel's features with the words says where. How
-high, how turned, whether to close and where to look next are read at one pixel as tokens.
+A fully convolutional trunk is told by words what matters (FiLM, Perez et al. 2018: each channel times 1 +
+gamma plus beta, both zero at first), and one inner product of every pixel's features with the words says
+where. How high, how turned, whether to close and where to look next are read at one pixel as tokens.
 """
 
 from __future__ import annotations
@@ -88,9 +88,9 @@ class Block(nn.Module):
 class Reader(nn.Module):
     """Words to two vectors: what to look for, and how to look.
 
-    Each word is its own row and the mean of its pieces'. What to look for is a sum over words, so that what "red"
-    and "ring" say of a pixel adds up, as evidence does, also for pairs of words never met together. Rows begin
-    near zero: what was never met says next to nothing.
+    Each word is its own row and the mean of its pieces'. What to look for is a sum over words, so that what
+    "red" and "ring" say of a pixel adds up, as evidence does, also for pairs of words never met together.
+    Rows begin near zero: what was never met says next to nothing.
     """
 
     def __init__(self, spec: NetworkSpec) -> None:

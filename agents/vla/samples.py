@@ -1,26 +1,24 @@
 """Demonstrations as looks: a picture, an instruction, and what the hand did next that mattered.
 
-What matters is where the gripper closes or opens: each picture of an episode is labelled with the next pose at
-which it does. A data set of `experiments.collect --frames keys` holds a frame wherever a key pose begins.
+What matters is where the gripper closes or opens: each picture of an episode is labelled with the next pose
+at which it does. A data set of `experiments.collect --frames keys` holds a frame wherever a key pose begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.dataset import Dataset, DatasetError
+from agents.dataset import Dataset, DatasetError, Episode
 from agents.taught import COMMANDED
 from agents.vla import geometry
 from agents.vla.tokenizer import Tokenizer, words
 
 # A hand nearer than this in the plane to where it is about to close hides the part from the camera above.
 HIDES_M = 0.06
-# Height of the surface on which parts stand when they are taken (m): the tray's.
-SURFACE_M = 0.030
 # Which camera a look is taken through, and where to look next.
 CAMERA_OF = {"take": "tray", "put": "chuck"}
 NEXT_LOOK = {"take": "chuck", "put": "done"}
@@ -67,18 +65,7 @@ class Samples:
         """Some of them; the instructions stay."""
         rows = np.asarray(rows)
         names = [n for n in self.__dataclass_fields__ if n not in ("ids", "known")]
-        return Samples(*(getattr(self, name)[rows] for name in names), self.ids, self.known)
-
-
-def anchor(
-    position_m: tuple[float, float, float], height_m: float, stage: str
-) -> tuple[float, float, float]:
-    """The point whose pixel is learned: where the hand takes a part; or, under it, where a part is to stand.
-
-    The latter can be seen wherever the camera is; the hand that puts it down hangs in the air.
-    """
-    x, y, _ = position_m
-    return position_m if stage == "take" else (x, y, height_m + SURFACE_M)
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
 @dataclass(frozen=True)
@@ -116,7 +103,7 @@ def from_looks(looks: Sequence[Look], tokenizer: Tokenizer) -> Samples:
 
     kept, pixels = [], []
     for look in looks:
-        pixel = geometry.project(look.lens, anchor(look.position_m, look.height_m, look.stage))
+        pixel = geometry.project(look.lens, geometry.anchor(look.position_m, look.height_m, look.stage))
         h, w = look.mask.shape
         if 0 <= pixel[0] < w and 0 <= pixel[1] < h:
             kept.append(look)
@@ -154,44 +141,53 @@ def from_dataset(data: Dataset, tokenizer: Tokenizer, n_episodes: int | None = N
         DatasetError: If something that is needed is not in it.
     """
     needed = ["observation.state", "key.position_m", "key.yaw_rad", "key.close"]
-    for camera in CAMERA_OF.values():
-        needed += [f"observation.images.{camera}", f"observation.segmentation.{camera}", f"calibration.{camera}"]
+    parts = ("observation.images", "observation.segmentation", "calibration")
+    needed += [f"{part}.{camera}" for camera in CAMERA_OF.values() for part in parts]
     for name in needed:
         if name not in data.features:
-            raise DatasetError(f"data set {str(data.folder)!r}: {name!r} is missing, which this agent learns from")
+            raise DatasetError(f"data set {str(data.folder)!r}: {name!r} is missing, which is learned from")
     hands = data.column("observation.state")[:, COMMANDED].astype(float)
-    positions, yaws = data.column("key.position_m").astype(float), data.column("key.yaw_rad").astype(float)
+    positions, yaws = (data.column(name).astype(float) for name in ("key.position_m", "key.yaw_rad"))
     closes = data.column("key.close").astype(bool).ravel()
-    rows: list[tuple[int, str, int, int, int]] = []
-    for number, episode in enumerate(data.episodes[:n_episodes]):
-        frames = np.arange(episode.start, episode.stop)
-        changes = [int(f) for f in frames[1:] if closes[f] != closes[f - 1]]
-        for f in frames:
-            following = next((c for c in changes if c > f), None)
-            taken = max((c for c in changes if c <= f and closes[c]), default=None)
-            if following is None or f == taken:
-                continue
-            if not closes[f] and closes[following]:
-                if np.hypot(*(hands[f] - positions[following])[:2]) > HIDES_M:
-                    rows.append((number, "take", int(f), following, following))
-            elif closes[f] and taken is not None:
-                rows.append((number, "put", int(f), following, taken))
-    if not rows:
-        raise DatasetError(f"data set {str(data.folder)!r}: no episode in which the gripper closes")
     looks: list[Look] = []
+    marks = [m for e in data.episodes[:n_episodes] for m in _marks(e, closes, hands, positions)]
     for stage, camera in CAMERA_OF.items():
-        chosen = [r for r in rows if r[1] == stage]
-        frames = [r[2] for r in chosen]
+        chosen = [mark for mark in marks if mark.stage == stage]
+        frames = [mark.frame for mark in chosen]
         pictures = data.images(f"observation.images.{camera}", frames)
         masks = data.images(f"observation.segmentation.{camera}", frames)
-        lenses = data.column(f"calibration.{camera}").reshape(-1, 3, 4)
-        for i, (number, _, f, to, taken) in enumerate(chosen):
-            x, y, z = positions[to].tolist()
-            base = 0.0 if stage == "take" else positions[taken][2]
-            looks.append(
-                Look(
-                    pictures[i], masks[i], lenses[f].astype(float), data.episodes[number].tasks, stage, (x, y, z),
-                    float(yaws[to].item()), z - base,
-                )
-            )  # fmt: skip
+        lenses = data.column(f"calibration.{camera}").reshape(-1, 3, 4).astype(float)
+        for i, mark in enumerate(chosen):
+            x, y, z = positions[mark.to].tolist()
+            base = 0.0 if mark.taken is None else positions[mark.taken][2]
+            yaw, lens = float(yaws[mark.to].item()), lenses[mark.frame]
+            looks.append(Look(pictures[i], masks[i], lens, mark.tasks, stage, (x, y, z), yaw, z - base))
+    if not looks:
+        raise DatasetError(f"data set {str(data.folder)!r}: no episode in which the gripper closes")
     return from_looks(looks, tokenizer)
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A frame to learn from, the frame of the pose that followed, and the one where the part was taken."""
+
+    stage: str
+    frame: int
+    to: int
+    taken: int | None
+    tasks: tuple[str, ...]
+
+
+def _marks(episode: Episode, closes: NDArray, hands: NDArray, positions: NDArray) -> Iterator[_Mark]:
+    """The frames of an episode that are followed by a change of the gripper and show what it is about."""
+    changes = [f for f in range(episode.start + 1, episode.stop) if closes[f] != closes[f - 1]]
+    for f in range(episode.start, episode.stop):
+        to = next((c for c in changes if c > f), None)
+        if to is None:
+            return
+        if closes[f]:
+            taken = max((c for c in changes if c <= f), default=None)
+            if taken not in (None, f):
+                yield _Mark("put", f, to, taken, episode.tasks)
+        elif np.hypot(*(hands[f] - positions[to])[:2]) > HIDES_M:
+            yield _Mark("take", f, to, None, episode.tasks)

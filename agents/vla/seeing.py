@@ -73,7 +73,7 @@ class Seer:
         self,
         spec: Mapping[str, Any],
         weights: Mapping[str, NDArray],
-        tokenizer: Tokenizer = Tokenizer(),
+        tokenizer: Tokenizer,
         known: frozenset[str] = frozenset(),
     ) -> None:
         self.spec, self.weights = dict(spec), dict(weights)
@@ -104,7 +104,6 @@ class Seer:
         import torch
 
         from agents.vla.network import LOOKS, STRIDE, place_token
-        from agents.vla.samples import anchor
 
         network = self._built()
         picture = torch.from_numpy(np.array(view.picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
@@ -125,7 +124,8 @@ class Seer:
         out = {name: value[0].numpy().astype(float) for name, value in said.items()}
         u, v = ((c + 0.5 + float(d)) * STRIDE for c, d in zip(cell, out["offset"], strict=True))
         height = height_of(out["height"])
-        x, y, _ = geometry.at_height(view.lens, (u, v), anchor((0.0, 0.0, height), height, view.stage)[2])
+        level = geometry.anchor((0.0, 0.0, height), height, view.stage)[2]
+        x, y, _ = geometry.at_height(view.lens, (u, v), level)
         facing = geometry.heading(view.lens)
         yaw = facing + turn_of(out["yaw"], view.yaw_rad - facing)
         return Seen(

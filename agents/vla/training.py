@@ -12,6 +12,9 @@ from agents.vla.keyframe import CAMERAS, IMAGE_SIZE, Keyframe
 from agents.vla.seeing import Seer
 from agents.vla.tokenizer import Tokenizer
 
+# What lies between key poses is fixed, and fits these.
+TASKS = ("LoadChuck",)
+
 
 @dataclass(frozen=True)
 class KeyframeHyper:
@@ -88,11 +91,15 @@ class VlaKeyframe(Learner):
         return self.hyper.updates * self.hyper.batch
 
     def check(self) -> None:
-        """Raise an error if the sizes of the network or the shares do not fit."""
+        """Raise an error if the task is not one of `TASKS`, or sizes and shares do not fit."""
         from agents.vla.augment import AugmentSpec
         from agents.vla.fitting import FitSpec
         from agents.vla.network import NetworkSpec
 
+        if self.task not in ("", *TASKS):
+            raise AgentError(
+                f"agent 'vla-keyframe' cannot learn {self.task!r}: allowed are {', '.join(TASKS)}"
+            )
         try:
             self.hyper.of(NetworkSpec)
             self.hyper.of(FitSpec)
@@ -115,7 +122,7 @@ class VlaKeyframe(Learner):
         """Collect what is missing, learn, keep the policy that does best on validation episodes."""
         from agents.dataset import Dataset, DatasetError
         from agents.vla.augment import AugmentSpec
-        from agents.vla.fitting import Fitter, FitSpec
+        from agents.vla.fitting import FitSpec, Fitter
         from agents.vla.network import NetworkSpec
         from agents.vla.samples import from_dataset
 

@@ -1,4 +1,4 @@
-"""From demonstrations to a policy: looks read from a data set, disturbed pictures, the same bits after a stop."""
+"""From demonstrations to a policy: looks from a data set, disturbed pictures, a run that is stopped."""
 
 import json
 
@@ -14,7 +14,7 @@ from agents.policy import Policy
 from agents.taught import COMMANDED
 from agents.vla import geometry
 from agents.vla.augment import NONE, Augmenter, AugmentSpec
-from agents.vla.fitting import Fitter, FitSpec, spot
+from agents.vla.fitting import FitSpec, Fitter, spot
 from agents.vla.keyframe import CAMERAS, IMAGE_SIZE, Keyframe
 from agents.vla.network import STRIDE, NetworkSpec
 from agents.vla.samples import Samples, from_dataset
@@ -22,11 +22,11 @@ from agents.vla.tokenizer import Tokenizer
 from agents.vla.training import KeyframeHyper, VlaKeyframe
 from experiments.collect import Config
 from experiments.collecting import recipe_of, sources_of
-from experiments.recording import Take, features_of, record
-from tests.learning.local import LocalSession, Stopped
 from experiments.progress import Progress
+from experiments.recording import Take, features_of, record
 from experiments.rollout import EnvRequest
 from experiments.run import RunDirectory
+from tests.learning.local import LocalSession, Stopped
 
 HYPER = KeyframeHyper(updates=12, batch=4, width=16, deep=16, blocks=1, words=16, threads=1, half=False)
 
@@ -152,7 +152,9 @@ def test_disturbing_follows_from_the_seed_and_can_be_left_out(samples):
     assert one.min() >= 0
     assert one.max() <= 1
     none = Augmenter(NONE, 96, 0)
-    assert torch.equal(none(pictures.clone(), masks, part.pixels, part.turns, np.random.default_rng(4))[0], pictures)
+    assert torch.equal(
+        none(pictures.clone(), masks, part.pixels, part.turns, np.random.default_rng(4))[0], pictures
+    )
     with pytest.raises(ValueError, match="recolour is 2"):
         AugmentSpec(recolour=2)
 
@@ -187,8 +189,8 @@ class Workers:
     def facts(self):
         from experiments.rollout import EnvFacts
 
-        return EnvFacts(gymnasium.spaces.Dict({}), gymnasium.spaces.Box(-1, 1, (5,)), {"validation": (0, 9)}, 20, 300,
-                        None, None)  # fmt: skip
+        action = gymnasium.spaces.Box(-1, 1, (5,))
+        return EnvFacts(gymnasium.spaces.Dict({}), action, {"validation": (0, 9)}, 20, 300, None, None)
 
     def submit(self, rollouts, seeds):
         from agents.learner import Episode

@@ -21,6 +21,7 @@ from agents.vla.network import (
 )
 from agents.vla.tokenizer import Tokenizer, words
 
+
 @pytest.fixture(autouse=True)
 def one_thread():
     before = torch.get_num_threads()
@@ -33,8 +34,8 @@ SMALL = NetworkSpec(width=16, deep=16, blocks=1, words=16)
 PLACE = torch.tensor([place_token("tray", "take")] * 2)
 
 
-def ids(*texts, tokenizer=Tokenizer()):
-    return torch.from_numpy(np.stack([tokenizer.encode(text) for text in texts]))
+def ids(*texts):
+    return torch.from_numpy(np.stack([Tokenizer().encode(text) for text in texts]))
 
 
 def pictures(n=2, size=32, seed=0):
@@ -54,7 +55,9 @@ def test_words_are_numbers_of_a_fixed_shape():
 
 
 def test_a_word_is_the_same_in_every_process():
-    code = "from agents.vla.tokenizer import Tokenizer; print(Tokenizer().encode('load the blue ring').tolist())"
+    code = (
+        "from agents.vla.tokenizer import Tokenizer; print(Tokenizer().encode('load the blue ring').tolist())"
+    )
     seen = {
         subprocess.run(
             [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."},
