@@ -34,6 +34,18 @@ class Reference:
 
     blob: vision.Blob
     at_m: tuple[float, float, float]
+    lens: np.ndarray
+
+    def seen_by(self, lens: np.ndarray) -> tuple[float, float]:
+        """Where a camera calibrated as `lens` would see it: cameras are mounted anew now and then."""
+        then, now = project(self.lens, self.at_m), project(lens, self.at_m)
+        u, v = self.blob.centre_px
+        return u + now[0] - then[0], v + now[1] - then[1]
+
+    def area_px(self, lens: np.ndarray) -> float:
+        """How large it would look there."""
+        then, now = (abs(float(np.linalg.det(_jacobian(k, self.at_m)))) for k in (self.lens, lens))
+        return self.blob.area_px * now / then
 
 
 class Integrator(Taught):
@@ -66,7 +78,7 @@ class Integrator(Taught):
             self.symmetry[part] = env.sides(part)
         blob = self._find(image, str(colour), part)
         if blob is not None:
-            self.references[key] = Reference(blob, grasp.position_m)
+            self.references[key] = Reference(blob, grasp.position_m, lens)
 
     def _find(self, image: np.ndarray, colour: str, part: str) -> vision.Blob | None:
         mask = vision.coloured(image, self.colours[colour])
@@ -118,12 +130,12 @@ class Integrator(Taught):
             if order.colour in self.colours
             else None
         )
-        key = self._match(blob, order) if blob is not None else None
+        key = self._match(blob, order, lens) if blob is not None else None
         if blob is None or key is None:
             self.rejected = True
             return
         reference = self.references[key]
-        dx, dy = shift(lens, reference.at_m, reference.blob.centre_px, blob.centre_px)
+        dx, dy = shift(lens, reference.at_m, reference.seen_by(lens), blob.centre_px)
         sides = self.symmetry[part]
         turn = image_turn(lens, reference.at_m, blob.angle_rad - reference.blob.angle_rad) if sides else 0.0
         if sides:
@@ -132,16 +144,16 @@ class Integrator(Taught):
         self.keys = [self._shifted(k, dx, dy, turn) for k in self.programs[key]]
         self.index = self.waited = 0
 
-    def _match(self, blob: vision.Blob, order: Order) -> Key | None:
+    def _match(self, blob: vision.Blob, order: Order, lens: np.ndarray) -> Key | None:
         """The program whose slot is nearest and, where the order gives no size, whose area fits best."""
         known = [k for k in self.references if self._fits(k, order)]
         if not known:
             return None
 
         def misfit(key: Key) -> float:
-            seen = self.references[key].blob
-            far = math.dist(seen.centre_px, blob.centre_px) / 10
-            return far + 20 * abs(math.log(blob.area_px / seen.area_px))
+            reference = self.references[key]
+            far = math.dist(reference.seen_by(lens), blob.centre_px) / 10
+            return far + 20 * abs(math.log(blob.area_px / reference.area_px(lens)))
 
         return min(known, key=misfit)
 

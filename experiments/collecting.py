@@ -27,6 +27,7 @@ from experiments.recording import (
     Recipe,
     Recorded,
     Take,
+    check,
     differences,
     features_of,
     record_all,
@@ -66,10 +67,15 @@ def collect(config: Config, out: Path | None, *, going_on: bool) -> int:
         from experiments.demo import check_display
 
         check_display()
+    if config.format == "minari":
+        from experiments import minari_export
+
+        minari_export.check()
     sources = sources_of(config)
     recipe = recipe_of(config, sources)
     with Workers(sources[0].request, config.workers or usable_cores()) as workers:
-        features = _common(workers, sources, recipe)  # before anything is written: it may refuse the options
+        turns = config.instructions_per_scene
+        features = _common(workers, sources, recipe, turns)  # before anything is written: it may refuse
         facts = workers.facts()
         names = "-".join(source.request.name for source in sources)
         folder = RunDirectory.create(out, f"collect-{names}-{Path(config.agent).stem}", resume=going_on).path
@@ -87,18 +93,19 @@ def collect(config: Config, out: Path | None, *, going_on: bool) -> int:
             )  # fmt: skip
         start = time.perf_counter()
         n_before = writer.n_episodes
+        wanted = takes(config, sources, facts.seeds["train"])
         if config.agent == "keyboard":
             from experiments.teaching import teach
 
-            teach(config, sources[0].request, recipe, writer)
-            tried = writer.n_episodes
+            tried = _skipped(writer, wanted) + teach(config, sources[0].request, recipe, writer, wanted)
         else:
-            tried = _fill(writer, workers, takes(config, sources, facts.seeds["train"]), recipe, config)
+            tried = _fill(writer, workers, wanted, recipe, config)
         writer.close()
     if config.format == "minari":
         from experiments.minari_export import export
 
-        export(native(folder, config), folder, sources[0].request)
+        name = f"monozukuri/{names.lower()}-{Path(config.agent).stem}-v0"
+        export(native(folder, config), folder, sources[0].request, name)
     seconds, new = time.perf_counter() - start, writer.n_episodes - n_before
     _say(
         f"{writer.n_episodes} episodes kept of {tried} tried, {tried - writer.n_episodes} left out; "
@@ -142,6 +149,8 @@ def sources_of(config: Config) -> list[Source]:
         found.append(Source(request, None if person else actor))
     if config.noise and not all(isinstance(s.actor, Privileged) for s in found):
         raise UserError(f"noise is {config.noise}: agent {config.agent!r} cannot mend it, allowed is 0")
+    if config.agent == "keyboard" and len(found) > 1:
+        raise UserError(f"task {config.task!r}: agent keyboard shows one task at a time")
     return found
 
 
@@ -159,16 +168,16 @@ def takes(config: Config, sources: list[Source], limits: tuple[int, int]) -> Ite
     """The episodes to be tried, from the first; tasks take turns, and scenes are named anew N times."""
     n = config.instructions_per_scene
     for number in count():
-        scene, named = divmod(number, n)
+        scene, turn = divmod(number, n)
         source = sources[scene % len(sources)]
         seed = episode_seed(limits, 37_003 * config.seed + scene // len(sources))
         extra = {"agent": Path(config.agent).stem}
-        yield Take(number, source.request, source.actor, seed, named if n > 1 else None, extra=extra)
+        yield Take(number, source.request, source.actor, seed, turn if n > 1 else None, extra=extra)
 
 
-def _common(workers: Workers, sources: list[Source], recipe: Recipe) -> dict[str, Feature]:
+def _common(workers: Workers, sources: list[Source], recipe: Recipe, turns: int) -> dict[str, Feature]:
     """The features of all tasks, which must be the same for them to share a data set."""
-    found = [workers.call(_features, source.request, recipe) for source in sources]
+    found = [workers.call(_features, source.request, recipe, turns) for source in sources]
     for source, features in zip(sources, found, strict=True):
         if features != found[0]:
             differ = ", ".join(k for k in features if features[k] != found[0].get(k))
@@ -176,17 +185,16 @@ def _common(workers: Workers, sources: list[Source], recipe: Recipe) -> dict[str
     return found[0]
 
 
-def _features(_: EnvRequest, request: EnvRequest, recipe: Recipe) -> dict[str, Feature]:
-    """In a worker: see `features_of`; what the cameras refuse shows here too."""
+def _features(_: EnvRequest, request: EnvRequest, recipe: Recipe, turns: int) -> dict[str, Feature]:
+    """In a worker: see `features_of`; what the environment refuses shows here."""
     with user_input():
-        return features_of(request, recipe)
+        check(request, recipe, turns)
+    return features_of(request, recipe)
 
 
 def _fill(writer: Writer, workers: Workers, wanted: Iterator[Take], recipe: Recipe, config: Config) -> int:
     """Record and write until enough episodes are kept; return how many were tried."""
-    tried = int(writer.extras[-1]["number"]) + 1 if writer.n_episodes else 0
-    for _ in range(tried):
-        next(wanted)
+    tried = _skipped(writer, wanted)
     with _bar(config.episodes, writer.n_episodes) as bar:
         for done in _in_order(workers, wanted, recipe):
             if writer.n_episodes >= config.episodes:
@@ -198,6 +206,14 @@ def _fill(writer: Writer, workers: Workers, wanted: Iterator[Take], recipe: Reci
             bar.set_postfix({"tried": tried, "frames": writer.n_frames}, refresh=False)
             if tried >= _AFTER and writer.n_episodes < _LEAST_SHARE * tried:
                 raise UserError(f"only {writer.n_episodes} of {tried} episodes succeeded: less --noise?")
+    return tried
+
+
+def _skipped(writer: Writer, wanted: Iterator[Take]) -> int:
+    """Pass over the takes up to the last one that is kept; return how many."""
+    tried = int(writer.extras[-1]["number"]) + 1 if writer.n_episodes else 0
+    for _ in range(tried):
+        next(wanted)
     return tried
 
 
@@ -248,7 +264,7 @@ def verify(folder: Path, sample: int, seed: int, n_workers: int | None) -> int:
             extra, frames = episode.extra, slice(episode.start, episode.stop)
             actions = columns["executed"][frames] if extra["human"] else None
             source = sources[extra["task"]]
-            take = Take(extra["number"], source.request, source.actor, extra["seed"], extra["named"], actions)
+            take = Take(extra["number"], source.request, source.actor, extra["seed"], extra["turn"], actions)
             jobs.append(workers.start(record_all, recipe, [take]))
         for number, job in zip(chosen, jobs, strict=True):
             wrong = _again(data, columns, number, job.result()[0])

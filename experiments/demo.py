@@ -226,7 +226,7 @@ def show(request: EnvRequest, policy: Policy, seeds: Sequence[int], fps: float) 
         if over:
             time.sleep(_REST_S)
 
-    with _until_closed():
+    with until_closed():
         try:
             prepare(policy, env)
             for seed in seeds:
@@ -238,7 +238,7 @@ def show(request: EnvRequest, policy: Policy, seeds: Sequence[int], fps: float) 
 
 
 @contextmanager
-def _until_closed() -> Iterator[None]:
+def until_closed() -> Iterator[None]:
     """End the show where the window is closed: the engine goes with it."""
     try:
         yield

@@ -23,7 +23,9 @@ class Config:
     task: str | None = None
     """The task; None for the run's own, or LoadChuck."""
     split: str | None = None
-    """What varies: nominal or seen; None for the run's own, or seen."""
+    """What varies: nominal, seen, a cell such as objects-hard; None for the run's own, or seen."""
+    split_seed: int | None = None
+    """Draw the unseen split afresh by its rules with this seed, as SPLIT@SEED does."""
     episodes: int = 200
     """Number of episodes."""
     seed: int = 0
@@ -67,6 +69,8 @@ def evaluate(config: Config) -> dict[str, Any]:
 
     run = evaluation.read_run(config.what)
     names = evaluation.names_of(config, run)
+    if config.split_seed is not None:
+        names["split"] += f"@{config.split_seed}"
     own = evaluation.own_options(config.option)
     policy, request = evaluation.prepared(config.what, names, own)
     start = time.perf_counter()

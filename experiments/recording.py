@@ -69,7 +69,7 @@ class Take:
         request: The environment.
         actor: Who acts; or None for `actions`.
         seed: Of the episode.
-        named: Which of the scene's candidates is named, None for the one that the seed names.
+        turn: Which of the candidates that the scene can name is named; None for the one that the seed names.
         actions: (n, d) what a person did, where one did it.
         extra: What else is told of the episode.
     """
@@ -78,7 +78,7 @@ class Take:
     request: EnvRequest
     actor: Policy | None
     seed: int
-    named: int | None = None
+    turn: int | None = None
     actions: NDArray[np.float32] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -196,6 +196,29 @@ def features_of(request: EnvRequest, recipe: Recipe) -> dict[str, Feature]:
     }
 
 
+def check(request: EnvRequest, recipe: Recipe, turns: int) -> None:
+    """Raise `ValueError` for what the environment refuses to show, and where it cannot name so many parts."""
+    env = kept_env(request)
+    most = max(len(env.reset(seed=seed)[1]["nameable"]) for seed in range(8 if turns > 1 else 1))
+    if 1 < turns > most:
+        raise ValueError(f"instructions_per_scene is {turns}: {request.name} names up to {max(1, most)}")
+    _seen(env.unwrapped, recipe)
+
+
+def begun(env: gymnasium.Env, seed: int, turn: int | None) -> tuple[Any, dict[str, Any]] | None:
+    """Begin an episode; None where the scene has no part that is named in this turn.
+
+    The part that the seed names has turn 0, then come the others that the task could be about.
+    """
+    observation, info = env.reset(seed=seed)
+    if not turn:
+        return observation, info
+    others = [k for k in info["nameable"] if k != 0]
+    if len(others) < turn:
+        return None
+    return env.reset(seed=seed, options={"named": others[turn - 1]})
+
+
 def _seen(env: Any, recipe: Recipe) -> dict[str, Any]:
     """What cameras, robot and machine tell now."""
     cameras = recipe.cameras
@@ -255,7 +278,7 @@ def record(recipe: Recipe, take: Take) -> Recorded:
         name: np.array([row[name] for row in rows], feature.numpy) for name, feature in features.items()
     }
     extra = {
-        "number": take.number, "task": take.request.name, "seed": take.seed, "named": take.named,
+        "number": take.number, "task": take.request.name, "seed": take.seed, "turn": take.turn,
         "noise": recipe.noise, "noise_seed": [take.seed, recipe.salt], "split": bare.config.split,
         "split_sha256": bare.split_sha256, "success": success, "n_steps": n_steps,
         "instruction": info["instruction"], "human": take.actions is not None, **take.extra,
@@ -271,8 +294,10 @@ def _run(
     actor = take.actor if take.actions is None else Replayed(take.actions)
     assert actor is not None
     prepare(actor, env)
-    options = None if take.named is None else {"named": take.named}
-    observation, info = env.reset(seed=take.seed, options=options)
+    begin = begun(env, take.seed, take.turn)
+    if begin is None:
+        return [], {}, 0
+    observation, info = begin
     actor.reset(str(info["instruction"]), take.seed)
     bursts = Bursts(recipe, take.seed)
     rows: list[dict[str, Any]] = []

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from robots.scene_types import CameraSpec, Cover, Light, Picture
-from robots.spec import Vec3
 
 # Fixed pictures that are kept until the next rebuild; more than any cell has cameras.
 _BACKGROUNDS = 32
@@ -65,8 +64,8 @@ class Renderer:
         """A picture of all that was added.
 
         What is fixed is drawn once for each camera and light, and what moves is put before it by its depth:
-        the same picture in half the time. Shadows fall from one on the other, so then all is drawn. Surfaces are
-        laid on afterwards, by where in the world a pixel is: they cost nothing but once for each fixed picture.
+        the same picture in half the time. Shadows fall from one on the other, so then all is drawn. Surfaces
+        are laid on afterwards, by where in the world a pixel is: once for each fixed picture.
         """
         if shadow or not self._layered:
             whole = self._drawn("all", spec, width, height, light, shadow=shadow)
@@ -130,15 +129,15 @@ class Renderer:
             return layer
         rgba, depth, mask = layer
         rgb = rgba.copy().view(np.uint8).reshape(*rgba.shape, 4)
-        rays, (x, y, z) = _rays(spec, *rgba.shape), spec.eye_m
+        rays, eye = _rays(spec, *rgba.shape), np.array(spec.eye_m)
         for body, cover in self._covers.items():
             there = mask == body
             if there.any():
                 far = _distance_m(spec, depth[there])[:, None] * rays[there]
-                rgb[there, :3] = rgb[there, :3] * _shares(cover, far + (x, y, z))
+                rgb[there, :3] = rgb[there, :3] * _shares(cover, far + eye)
         nothing = mask < 0
         if self._room is not None and nothing.any():
-            at, floor = _room_hit(rays[nothing], (x, y, z))
+            at, floor = _room_hit(rays[nothing], eye)
             shares = np.where(floor[:, None], _shares(self._room[0], at), _shares(self._room[1], at))
             up = light.direction[2] / math.hypot(*light.direction)
             lit = light.ambient + light.diffuse * np.where(floor, up, 0.5)
@@ -193,13 +192,17 @@ def _shares(cover: Cover, at: npt.NDArray[np.float64]) -> npt.NDArray[np.float32
     u, v = x + 0.5 * z, y + 0.5 * z
     c, s, n = math.cos(cover.turn_rad), math.sin(cover.turn_rad), len(cover.pixels)
     scale = n / cover.tile_m
-    i, j = (np.floor((c * u - s * v) * scale).astype(int) % n, np.floor((s * u + c * v) * scale).astype(int) % n)
+    i, j = (
+        np.floor((c * u - s * v) * scale).astype(int) % n,
+        np.floor((s * u + c * v) * scale).astype(int) % n,
+    )
     return cover.pixels[j, i]
 
 
-def _room_hit(rays: npt.NDArray[np.float64], eye_m: Vec3) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+def _room_hit(
+    rays: npt.NDArray[np.float64], eye: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Where rays from inside the room meet it (n, 3), and whether that is the floor."""
-    eye = np.array(eye_m)
     steep = np.where(np.abs(rays) < 1e-9, 1e-9, rays)
     walls = (np.where(steep > 0, ROOM_M, -ROOM_M) - eye) / steep
     wall = np.minimum(walls[:, 0], walls[:, 1])

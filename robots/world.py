@@ -129,7 +129,7 @@ class World:
         xyz_m: Vec3 = ZERO,
         yaw_rad: float = 0.0,
     ) -> int:
-        """Adds immovable scenery made of `shapes`, about `xyz_m`, turned about the vertical; returns its id."""
+        """Adds immovable scenery of `shapes`, about `xyz_m`, turned about the vertical; returns its id."""
         self._new_name(name)
         collision, visual = self._shapes.collision(shapes), self._shapes.visual(shapes)
         turn = quaternion((0.0, 0.0, yaw_rad))

@@ -2,8 +2,8 @@
 
 The first part is drawn from the split's named pairs. Each of the others is like a part already there, any of
 them alike: of the same family in another colour (two in five), of the same colour and another family (two in
-five), the same in another size (one in ten), or anything. The second suits the task too wherever the split has
-such a pair. Which of those that suit is named is drawn last, so that nothing but the instruction tells.
+five), the same in another size (one in ten), or anything. The second suits the task too wherever the split
+has such a pair. Which of those that suit is named is drawn last, so that nothing but the instruction tells.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,13 +19,13 @@ from gymnasium import spaces
 from configs import extensions
 from envs.cell import stress
 from envs.cell.control import HandControl, action_size
-from envs.cell.draw import Draw, draw_scene, in_machine, named_instead
+from envs.cell.draw import Draw, draw_scene, in_machine
 from envs.cell.faults import SensorFaults
 from envs.cell.layout import VIEWS
 from envs.cell.observation import StateObserver
 from envs.cell.options import CellConfig, choice
+from envs.cell.order import Asked, asked, renamed
 from envs.cell.parts import families, held_out
-from envs.cell.order import Asked, asked
 from envs.cell.plan import KeyPose, Stride, request_of
 from envs.cell.rewards import weighted
 from envs.cell.scene import Cell, Snapshot
@@ -49,7 +50,9 @@ def make(task: str, **options: Any) -> CellEnv:
     names = (*CellConfig.__dataclass_fields__, *wanted.options)
     for name in options:
         choice("option", name, names)
-    known = (*families(), *held_out(0)) if wanted.parts else ()  # a bad file is told of before anything is built
+    known = (
+        (*families(), *held_out(0)) if wanted.parts else ()
+    )  # a bad file is told of before anything is built
     for name in wanted.families:
         choice("part family", name, known)
     own = {name: options.pop(name) for name in wanted.options if name in options}
@@ -153,14 +156,10 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         wanted = asked(self.task, self._split, options)
         super().reset(seed=seed)
         draw = self._draw(wanted)
-        candidates, nameable = [c.described for c in draw.candidates], self._nameable(draw)
+        told = {"candidates": tuple(c.described for c in draw.candidates), "nameable": draw.nameable}
         if wanted.named is not None:
-            if wanted.named not in nameable:
-                told = ", ".join(f"{k} ({candidates[k]})" for k in nameable) or "none"
-                raise ValueError(f"named {wanted.named}: {self.task.name} can name {told} in this scene")
-            draw = self._completed(named_instead(draw, wanted.named))
-        else:
-            draw = self._completed(draw)
+            draw = renamed(draw, wanted.named, self.task.name)
+        draw = self._completed(draw)
         self.cell.build(draw)
         self._control.begin(self.cell.arm)
         self.instruction = wanted.text or self.task.say(self.cell.draw)
@@ -172,10 +171,11 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._observer.begin(self._now)
         self._faults.begin(self.cell.draw)
         observation, _, _, info = self._outcome(self._now)
-        return observation, {**info, "candidates": tuple(candidates), "nameable": nameable}
+        return observation, {**info, **told}
 
     def _draw(self, wanted: Asked) -> Draw:
-        return draw_scene(
+        """The scene, before it is known what the task and its disturbances add."""
+        draw = draw_scene(
             self.np_random,
             self._split,
             self.cell.usual_layout,
@@ -183,16 +183,10 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
             only=self.task.families,
             wish=wanted.wish,
         )
-
-    def _nameable(self, draw: Draw) -> tuple[int, ...]:
-        """What could be named in this scene; a part that starts in the machine stays the one."""
-        return draw.nameable[:1] if self.task.starts_in_machine else draw.nameable
+        return in_machine(draw) if self.task.starts_in_machine else draw
 
     def _completed(self, draw: Draw) -> Draw:
-        """What the task and its disturbances add, once it is known which part is named."""
         spread = self._split.draw(self.np_random, "goal_spread")[0]
-        if self.task.starts_in_machine:
-            draw = in_machine(draw)
         draw = replace(draw, extra=self._split.draw_extra(self.np_random))
         draw = self.task.complete(self.np_random, draw, spread)
         return stress.disturbed(draw, self._stress, self.np_random)
@@ -335,15 +329,19 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         observer = self._on_demand.observer(kind, **options)
         return observer.observe(self.cell, self._now, self.instruction, [], [])
 
-    def paraphrases(self) -> tuple[str, ...]:
-        """The episode's instruction in every sentence of its split, each with other words; the given one first."""
-        draw, wording = self.cell.draw, self.cell.draw.wording
-        ways = [
-            replace(wording, template=name, style=wording.style + i)
-            for i, name in enumerate(self._split.choices["wording"])
-        ]
-        said = (self.task.say(replace(draw, wording=way)) for way in ways)
-        return tuple(dict.fromkeys((self.instruction, *said)))
+    def paraphrases(self, styles: int = 2) -> tuple[str, ...]:
+        """The episode's instruction in other words, the one that was given first.
+
+        Args:
+            styles: How often each template of the split is filled with synonyms that the split allows.
+        """
+        draw, choices = self.cell.draw, self._split.choices
+        said = [self.instruction]
+        for template, words, k in product(choices["wording"], choices["words"], range(styles)):
+            style = draw.wording.style + k
+            wording = replace(draw.wording, template=template, words=words, style=style)
+            said.append(self.task.say(replace(draw, wording=wording)))
+        return tuple(dict.fromkeys(said))
 
     def render(self) -> Any:
         """An RGB picture (h, w, 3) of the cell from the task's view; None where nothing was asked for."""

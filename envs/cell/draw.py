@@ -46,8 +46,8 @@ class Candidate:
 class Draw:
     """Everything that one episode draws; the named part is the first candidate.
 
-    `nameable` are those that the task could be about instead: positions in `candidates` as it was drawn, before
-    another was named.
+    `nameable` are those that the task could be about instead: positions in `candidates` as it was drawn,
+    before another was named.
     """
 
     candidates: tuple[Candidate, ...]
@@ -79,15 +79,9 @@ class Draw:
 
 
 def in_machine(draw: Draw) -> Draw:
-    """The same draw with the named part in the machine instead of its slot of the tray."""
+    """The same draw with the named part in the machine instead of its slot, so that no other can be named."""
     named, *others = draw.candidates
-    return replace(draw, candidates=(replace(named, slot=0, yaw_rad=0.0), *others))
-
-
-def named_instead(draw: Draw, k: int) -> Draw:
-    """The same scene with candidate `k` as the named part; the others follow in their order."""
-    some = draw.candidates
-    return replace(draw, candidates=(some[k], *some[:k], *some[k + 1 :]))
+    return replace(draw, candidates=(replace(named, slot=0, yaw_rad=0.0), *others), nameable=(0,))
 
 
 def draw_scene(
@@ -114,7 +108,7 @@ def draw_scene(
             into a draw by being named here.
         wish: What an instruction that came first asks for; None for anything.
     """
-    episode = [*rng.integers(0, 2**32, 4).tolist(), split.assets]
+    episode = [*rng.integers(0, 2**32, 4).tolist(), split.fresh]
     parts_rng, look_rng, words_rng, tray_rng = (np.random.default_rng([*episode, k]) for k in range(4))
     x, y = (split.draw(tray_rng, f)[0] * 1e-3 for f in ("tray_x_mm", "tray_y_mm"))
     layout = layout.moved(x, y, math.radians(split.draw(tray_rng, "tray_turn_deg")[0]))

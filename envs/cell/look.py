@@ -1,4 +1,4 @@
-"""How an episode looks: surfaces, light, cameras, paint, things lying about. Nothing here touches anything."""
+"""How an episode looks: surfaces, light, cameras, paint, things lying about; nothing of it is touched."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 
 from envs.cell.textures import TILE_M, surface
 from envs.cell.variation import Split
+from robots.machine_body import MachineSpec
 from robots.scene_types import Cover, Light
 from robots.spec import ZERO, ArmSpec, Rgba, Shape, Vec3
 
@@ -62,7 +64,7 @@ class Look:
 
     surfaces: tuple[str, str, str, str] = ("", "", "", "")
     turn_rad: float = 0.0
-    light: Light = Light()
+    light: Light = field(default_factory=Light)
     cameras: tuple[CameraShift, ...] = (CameraShift(),) * N_CAMERAS
     clutter: str = ""
     arm: str = "own"
@@ -92,7 +94,9 @@ def draw_look(rng: np.random.Generator, split: Split) -> Look:
         cameras.append(CameraShift(eye, 1.0 + split.draw(rng, "camera_zoom_pct")[0] / 100))
     plain = {"none": ""}
     turn_rad = float(rng.uniform(-math.pi, math.pi))
-    clutter, arm, machine, backdrop = (split.choose(rng, c) for c in ("clutter", "arm", "machine", "backdrop"))
+    clutter, arm, machine, backdrop = (
+        split.choose(rng, c) for c in ("clutter", "arm", "machine", "backdrop")
+    )
     surfaces = tuple(plain.get(n, n) for n in names)
     return Look(
         (surfaces[0], surfaces[1], surfaces[2], surfaces[3]),
@@ -133,6 +137,11 @@ def painted(spec: ArmSpec, paint: str) -> ArmSpec:
     return replace(spec, base=replace(spec.base, shapes=coat(spec.base.shapes)), joints=joints)
 
 
+def livery(spec: MachineSpec, paint: str) -> MachineSpec:
+    """A machine in other paint."""
+    return spec if paint == "own" else replace(spec, skin=PAINTS[paint], trim=PAINTS["dark"])
+
+
 # --- Things lying about ----------------------------------------------------------------------------
 
 
@@ -149,10 +158,10 @@ def heap(name: str) -> tuple[Shape, ...]:
         high, wide = float(rng.uniform(0.008, HEAP_HIGH_M)), float(rng.uniform(0.02, 0.05))
         r, g, b = rng.uniform(0.1, 0.95, 3).tolist()
         turn = (0.0, 0.0, float(rng.uniform(-math.pi, math.pi)))
-        if rng.random() < 0.35:
-            size, kind = (wide / 2, high), "cylinder"
-        else:
-            size, kind = (wide * float(rng.uniform(1.0, 2.5)), wide * 0.6, high), "box"
+        size: tuple[float, ...] = (wide * float(rng.uniform(1.0, 2.5)), wide * 0.6, high)
+        tin = rng.random() < 0.35
+        size = (wide / 2, high) if tin else size
         xyz = (at[0], at[1], high / 2)
-        shapes.append(Shape(kind, size, xyz, turn, rgba=(r, g, b, 1.0), collides=False))  # type: ignore[arg-type]
+        kind: Literal["cylinder", "box"] = "cylinder" if tin else "box"
+        shapes.append(Shape(kind, size, xyz, turn, rgba=(r, g, b, 1.0), collides=False))
     return tuple(shapes)

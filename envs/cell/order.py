@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from envs.cell.candidates import Wish
+from envs.cell.draw import Draw
 from envs.cell.language import parse
 from envs.cell.stations import STATIONS
 from envs.cell.task import Task
@@ -59,7 +60,9 @@ def asked(task: Task, split: Split, options: Mapping[str, Any] | None) -> Asked:
 def _wish(task: Task, split: Split, text: str) -> Wish | None:
     order = parse(text)
     if order.verb != task.verb:
-        raise ValueError(f"instruction {text!r}: {task.name} is about {task.verb!r}, this about {order.verb!r}")
+        raise ValueError(
+            f"instruction {text!r}: {task.name} is about {task.verb!r}, this about {order.verb!r}"
+        )
     if not task.parts:
         if order.part != task.thing:
             raise ValueError(f"instruction {text!r}: {task.name} is about the {task.thing}")
@@ -85,3 +88,16 @@ def _wish(task: Task, split: Split, text: str) -> Wish | None:
             raise ValueError(f"instruction {text!r}: {target!r} is no place of {task.name}")
         target = places.get(target, "")
     return Wish(family, order.colour, order.size, order.slot, target, below)
+
+
+def renamed(draw: Draw, k: int, task: str) -> Draw:
+    """The same scene with candidate `k` as the named part; the others follow in their order.
+
+    Raises:
+        ValueError: where the task cannot be about that candidate, or there is none.
+    """
+    some = draw.candidates
+    if k not in draw.nameable:
+        told = ", ".join(f"{i} ({some[i].described})" for i in draw.nameable) or "none"
+        raise ValueError(f"named {k}: {task} can name {told} in this scene")
+    return replace(draw, candidates=(some[k], *some[:k], *some[k + 1 :]))

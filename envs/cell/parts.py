@@ -60,7 +60,9 @@ class Section:
     def area_m2(self) -> float:
         """Cross-section."""
         octagon = 2 * (math.sqrt(2.0) - 1.0)
-        factor = {"cylinder": math.pi / 4, "hexagon": math.sqrt(3) / 2, "box": 1.0, "octagon": octagon}[self.form]
+        factor = {"cylinder": math.pi / 4, "hexagon": math.sqrt(3) / 2, "box": 1.0, "octagon": octagon}[
+            self.form
+        ]
         return factor * (self.across_mm * 1e-3) ** 2
 
 
@@ -124,7 +126,7 @@ class PartType:
 def _shapes(sections: tuple[Section, ...], oversize_m: float = 0.0) -> list[Shape]:
     """What collides.
 
-    A hexagon is the union of three boxes, an octagon of four, without the margin that the engine gives to hulls.
+    A hexagon is the union of three boxes, an octagon of four: hulls would get a margin from the engine.
     """
     shapes: list[Shape] = []
     z = -sum(s.height_mm for s in sections) * 5e-4

@@ -10,8 +10,9 @@ from typing import Any
 
 from envs.cell import level_reach, plate
 from envs.cell.draw import Candidate, Draw
-from envs.cell.layout import CAMERAS, LEVEL_CAMERAS, TABLE_Y_M, Layout, scenery
-from envs.cell.look import PAINTS, heap, painted
+from envs.cell.furnish import furnish, mounted
+from envs.cell.layout import CAMERAS, LEVEL_CAMERAS, TABLE_Y_M, Layout
+from envs.cell.look import livery, painted
 from envs.cell.part_state import PartState as PartState
 from envs.cell.parts import COLOURS, PartType
 from envs.cell.seating import sensed_gap_m, upright
@@ -20,8 +21,7 @@ from envs.ledger import Ledger
 from robots.arm import Arm, HandState
 from robots.gauge import Gauge
 from robots.gripper import GripperSpec
-from robots.catalog import machine_spec
-from robots.machine_body import JAWS_OPEN_M, MachineSpec, frame
+from robots.machine_body import JAWS_OPEN_M, MachineSpec
 from robots.machine_tool import MachineState, MachineTool
 from robots.plc import Plc
 from robots.scene_types import CameraSpec, Light, Surface
@@ -110,7 +110,8 @@ class Cell:
             x, y, _ = STATIONS[name].place_m(draw.chuck_offset_m)
             for body, shapes in STATIONS[name].bodies(name, draw.hole_m).items():
                 world.add_fixed(body, shapes, Surface(0.4), xyz_m=(x, y, 0.0))
-        self._build_scenery(draw)
+        back_m = WIDE_TABLE_Y_M if self.station_names else TABLE_Y_M[1]
+        furnish(world, draw.layout, draw.look, back_m, alone=self.machine_spec is None)
         self.gauge: Gauge | None = None
         if "gauge" in self.station_names:
             self.gauge = Gauge(STATIONS["gauge"].within_m, draw.gauge_error_um)
@@ -120,34 +121,6 @@ class Cell:
         self._poses = [world.pose(body) for body in self.bodies]
         pairs = zip(self.kinds, self._poses, strict=True)
         self._parts = [PartState.of(kind, *at, level=self.level) for kind, at in pairs]
-
-    def _build_scenery(self, draw: Draw) -> None:
-        """Tray, table and floor; what only cameras see; surfaces and the room."""
-        world, look, layout = self.world, draw.look, self.layout
-        (x, y, z), back_m = layout.tray_m, WIDE_TABLE_Y_M if self.station_names else TABLE_Y_M[1]
-        covers = [look.cover(k) for k in range(4)]
-        bare = (covers[0] is not None, covers[1] is not None)
-        for name, shapes in scenery(layout.base_m, layout.slot_pitch_m, z, back_m, bare=bare).items():
-            at, turn = ((x, y, 0.0), layout.tray_turn_rad) if name == "tray" else (ZERO, 0.0)
-            world.add_fixed(name, shapes, Surface(0.4), xyz_m=at, yaw_rad=turn)
-        if not world.visuals:
-            return
-        if look.clutter:
-            world.add_fixed("clutter", heap(look.clutter))
-        if look.backdrop and self.machine_spec is None:
-            spec = self._livery(machine_spec(look.backdrop), draw)
-            world.add_fixed("backdrop", tuple(replace(s, collides=False) for s in frame(spec) if s.visible))
-        for name, cover in zip(("table", "tray"), covers, strict=False):
-            if cover is not None:
-                world.cover(name, cover)
-        if covers[2] is not None and covers[3] is not None:
-            world.surround(covers[2], covers[3])
-
-    @staticmethod
-    def _livery(spec: MachineSpec, draw: Draw) -> MachineSpec:
-        """A machine in the paint of the episode."""
-        paint = draw.look.machine
-        return spec if paint == "own" else replace(spec, skin=PAINTS[paint], trim=PAINTS["dark"])
 
     def _build_arm(self, draw: Draw) -> None:
         grip = replace(
@@ -159,11 +132,12 @@ class Cell:
         down = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, -1.0)
         self.arm.place(self.arm.solve(draw.start_m, down))
 
-    def _set_up(self, machine_spec: MachineSpec, draw: Draw) -> MachineSpec:
+    @staticmethod
+    def _set_up(machine_spec: MachineSpec, draw: Draw) -> MachineSpec:
         """The machine with its jaws set up for the named part, in its paint."""
         named = draw.candidates[0] if draw.candidates else None
         radius = named.kind.chuck_across_m / 2 + JAWS_OPEN_M if named else 0.022
-        spec = self._livery(machine_spec, draw)
+        spec = livery(machine_spec, draw.look.machine)
         return replace(spec, jaw_radius_m=radius, jaw_wear_m=draw.jaw_wear_m)
 
     def _build_machine(self, machine_spec: MachineSpec, draw: Draw) -> None:
@@ -352,16 +326,13 @@ class Cell:
 
     def camera_spec(self, name: str, *, true: bool) -> CameraSpec:
         """A camera by name: where it truly is in this episode, or where the cell believes it to be."""
-        spec, k = self.cameras[name], list(self.cameras).index(name)
-        shift, (dx, dy, dz) = self.draw.look.cameras[k], self.draw.camera_offset_m[k]
-        if not true:
-            dx = dy = dz = 0.0
-        (x, y, z), (sx, sy, sz), target = spec.eye_m, shift.eye_m, spec.target_m
-        if name == "tray":  # it is aimed at the tray, wherever that is
-            (tx, ty, _), (ux, uy, _) = self.layout.tray_m, self._usual.tray_m
-            target = (target[0] + tx - ux, target[1] + ty - uy, target[2])
-        eye = (x + sx + dx, y + sy + dy, z + sz + dz)
-        return replace(spec, eye_m=eye, target_m=target, fov_deg=spec.fov_deg * shift.zoom)
+        draw, k = self.draw, list(self.cameras).index(name)
+        follows = name == "tray"  # it is aimed at the tray, wherever that is
+        aim = (
+            [a - b for a, b in zip(draw.layout.tray_m, self._usual.tray_m, strict=True)] if follows else ZERO
+        )
+        off = draw.camera_offset_m[k] if true else ZERO
+        return mounted(self.cameras[name], draw.look.cameras[k], (aim[0], aim[1], 0.0), off)
 
     @property
     def light(self) -> Light:

@@ -96,7 +96,14 @@ def _marble(rng: np.random.Generator, u: Plane, v: Plane) -> Plane:
 
 # Kinds that are met in training, and kinds that are not.
 SEEN: Mapping[str, Pattern] = MappingProxyType(
-    {"plain": _plain, "clouds": _clouds, "stripes": _stripes, "checks": _checks, "grain": _grain, "speckle": _speckle}
+    {
+        "plain": _plain,
+        "clouds": _clouds,
+        "stripes": _stripes,
+        "checks": _checks,
+        "grain": _grain,
+        "speckle": _speckle,
+    }
 )
 UNSEEN: Mapping[str, Pattern] = MappingProxyType(
     {"bricks": _bricks, "dots": _dots, "weave": _weave, "rings": _rings, "zigzag": _zigzag, "marble": _marble}

@@ -12,7 +12,7 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -89,7 +89,9 @@ class Split:
         factors: Range of each factor, in its unit.
         choices: What else is chosen from; "named" and "others" hold pairs such as "red shaft".
         sha256: Of all that defines it.
-        assets: Seed of what is procedural: sizes of held-out parts, and how an episode looks.
+        assets: Seed of the sizes of held-out parts.
+        fresh: 0 for a committed split, else a number of its own. Committed splits share episodes: a seed
+            gives the same poses, parts and looks wherever these are drawn from the same.
         extra: Ranges of factors from outside.
     """
 
@@ -99,6 +101,7 @@ class Split:
     choices: Mapping[str, tuple[str, ...]]
     sha256: str
     assets: int = 0
+    fresh: int = 0
     extra: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -197,6 +200,7 @@ def split(name: str) -> Split:
         choices,
         digest.hexdigest(),
         data["assets"],
+        int(seed) + 1 if at else 0,
     )
 
 
@@ -222,7 +226,7 @@ def _afresh(data: dict[str, Any], seed: int) -> dict[str, Any]:
     """The same rules with another split seed: what was chosen for the committed file is chosen again.
 
     Pairs: two of the three colours that each seen family lacks. Surfaces and heaps: other numbers of the same
-    kinds. Templates: five of the unseen ones. Held-out parts, light and cameras follow from `assets`.
+    kinds. Templates: five of the unseen ones. Sizes of held-out parts: by another seed. Episodes are others.
     """
     rng = np.random.default_rng([zlib.crc32(data["level"].encode()), seed])
     assets, seen = 1000 + int(rng.integers(2**31)), _read("seen")[0]["choices"]
@@ -237,7 +241,9 @@ def _afresh(data: dict[str, Any], seed: int) -> dict[str, Any]:
         choices |= {"named": named, "others": others}
     for key in ("textures", "clutter"):
         if choices[key] != seen[key]:
-            choices[key] = [f"{kind}-{assets + int(n)}" for kind, _, n in (x.partition("-") for x in choices[key])]
+            choices[key] = [
+                f"{kind}-{assets + int(n)}" for kind, _, n in (x.partition("-") for x in choices[key])
+            ]
     if choices["wording"] != seen["wording"]:
         choices["wording"] = rng.permutation(list(language.templates("unseen"))).tolist()[:_N_TEMPLATES]
     return {**data, "assets": assets, "choices": choices}

@@ -35,5 +35,7 @@ class StackParts(PlaceTask):
     def target_of(self, draw: Draw) -> str:
         """The other part, by colour and word, and by size where those leave it open which."""
         below = draw.candidates[1]
-        size = f"{below.kind.size} " if ambiguous([(c.colour, c.kind.word) for c in draw.candidates], 1) else ""
+        size = (
+            f"{below.kind.size} " if ambiguous([(c.colour, c.kind.word) for c in draw.candidates], 1) else ""
+        )
         return f"{size}{below.colour} {below.kind.word}"
