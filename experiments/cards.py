@@ -184,13 +184,30 @@ def _randomised(env: CellEnv) -> list[Block]:
         [f"`{name}`", known.unit, *(_range(level.factors[name]) for level in levels), known.meaning]
         for name, known in FACTORS.items()
     ]
-    choices = [[f"`{name}`", *(", ".join(level.choices[name]) for level in levels)] for name in CHOICES]
+    choices = [[f"`{name}`", *(_listed(level.choices[name]) for level in levels)] for name in CHOICES]
     return [
         "## Randomisations",
         "Uniform within a range, by split; where a task has no parts or no machine, theirs change nothing.",
         table(["factor", "unit", *SPLITS, "what"], factors),
         table(["choice", *SPLITS], choices),
     ]
+
+
+def _listed(values: Sequence[str]) -> str:
+    """Return what is chosen from: pairs by family, numbered surfaces by kind."""
+    groups: dict[str, list[str]] = {}
+    for value in values:
+        colour, _, family = value.partition(" ")
+        kind, _, number = value.partition("-")
+        key, member = (family, colour) if family else (kind, number) if number.isdigit() else ("", value)
+        groups.setdefault(key, []).append(member)
+    told = []
+    for key, members in groups.items():
+        if key and members[0].isdigit():
+            told.append(f"{len(members)} {key}")
+        else:
+            told.append(f"{key}: {' '.join(members)}" if key else ", ".join(members))
+    return "; ".join(told)
 
 
 def _observations(facts: _Facts) -> list[Block]:
@@ -293,7 +310,7 @@ def _options(env: CellEnv) -> list[Block]:
         *([f"`{name}`", str(some[0]), ", ".join(map(str, some))] for name, some in task.options.items()),
     ]
     suits = {f for f, s in families().items() if task.workholding in ("", s["medium"].workholding)}
-    named = [f for f in task.families or split("seen").choices["families"] if f in suits]
+    named = [f for f in split("seen").families if f in suits and (not task.families or f in task.families)]
     words = {"named part": ", ".join(named) if task.parts else "none"}
     words["places"] = ", ".join(station(name).word for name in task.stations) or "none"
     words["physics"] = f"{task.rate_hz} Hz"

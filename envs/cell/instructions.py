@@ -23,7 +23,7 @@ def cell_tasks() -> tuple[type[Task], ...]:
 
 @lru_cache(maxsize=16)
 def orders(level: str) -> tuple[tuple[Order, str], ...]:
-    """Everything different that a split's episodes can ask for, slots left open, and the task that does it."""
+    """All that a split's episodes can ask for, slots left open, each with the task that does it."""
     return tuple(dict.fromkeys(_orders(level)))
 
 
