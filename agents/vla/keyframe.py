@@ -37,7 +37,10 @@ SLOW_M, CREEP_M, BELOW_M = 0.003, 0.0008, 0.008
 SLOW_M_S = 0.12
 PUSH_N = 60.0
 # Periods to wait for the fingers, and for jaws and sensors.
-GRIP_STEPS, PATIENCE = 12, 40
+GRIP_STEPS, SEAT_STEPS, PATIENCE = 12, 25, 40
+# What is missed is taken lower the next time; where jaws do not take a part it is put down beside.
+LOWER_M, BESIDE_M = 0.005, 0.0015
+_RING = ((0, 0), (1, 0), (0, 1), (-1, 0), (0, -1), (1, 1), (-1, 1), (-1, -1), (1, -1))
 # A hand that is commanded to move and has not for so many periods is held up by something.
 STUCK_STEPS = 10
 
@@ -114,6 +117,7 @@ class Keyframe(Policy):
         self.stage = "take"
         self.seen = None
         self.last_m, self.stuck = (0.0, 0.0, 0.0), 0
+        self.n_missed = self.n_unseated = 0
 
     def act(self, observation: Observation) -> Action:
         """The action towards the present key pose, after a look where one is due."""
@@ -155,6 +159,7 @@ class Keyframe(Policy):
     def _fetch(self, seen: Seen) -> list[Pose]:
         """From above, down, close, up; then to where the next look is."""
         (x, y, z), yaw = seen.position_m, seen.yaw_rad
+        z -= LOWER_M * (self.n_missed % 3)
         grasp = Pose("grasp", (x, y, z), yaw, False)
         return [
             replace(grasp, name="approach", position_m=(x, y, z + OVER_M)),
@@ -171,7 +176,8 @@ class Keyframe(Policy):
         above = Pose("above", (x, y, DOOR_M[2]), yaw, True)
         if math.hypot(at[0] - x, at[1] - y) > 0.015 or abs(wrap(yaw - here, math.pi)) > 0.1:
             return [above]
-        seat = Pose("seat", (x, y, z), yaw, True, SLOW_M_S, "soft clamp")
+        dx, dy = _RING[self.n_unseated % len(_RING)]
+        seat = Pose("seat", (x + BESIDE_M * dx, y + BESIDE_M * dy, z), yaw, True, SLOW_M_S, "soft clamp")
         return [above, seat, *self._leave(seat)]
 
     @staticmethod
@@ -200,6 +206,7 @@ class Keyframe(Policy):
     def _again(self, robot: NDArray) -> None:
         """Open, rise, go back to where the first look was taken from, and look for the part anew."""
         assert self.home is not None
+        self.n_missed += 1
         (x, y, z), yaw = self._at(robot), tool_yaw(robot[ROTATION])
         up = Pose("clear", (x, y, max(min(z + 0.08, DOOR_M[2]), z)), yaw, False)
         inside = x > DOOR_M[0] + 0.05
@@ -277,7 +284,8 @@ class Keyframe(Policy):
         if machine[CLAMP] >= 0.5:
             self.keys = [here, *self._leave(here)]
             self.index, self.waited = 1, 0
-        elif self.waited > PATIENCE:  # not where the jaws take it: up, and look again
+        elif self.waited > SEAT_STEPS:  # not where the jaws take it: up, and look again
+            self.n_unseated += 1
             self.keys = [replace(here, name="up", position_m=(at[0], at[1], DOOR_M[2]), wait="none")]
             self.index = self.waited = 0
 
