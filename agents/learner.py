@@ -132,6 +132,9 @@ class Session(Protocol):
     def demonstrations(self, wanted: Demonstrations) -> str:
         """Return the folder of a data set that holds them, collected first if need be."""
 
+    def scenes(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set of scenes that nobody works in, made first if need be."""
+
     def offer(self, policy: Policy, score: float) -> None:
         """Propose a policy; the one with the best score is kept, the later of equals."""
 

@@ -142,6 +142,10 @@ class _FirstSession:
         """Return the folder of a data set."""
         return self._session.demonstrations(wanted)
 
+    def scenes(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set of scenes that nobody works in."""
+        return self._session.scenes(wanted)
+
     def collect(self, rollouts: Rollouts, seeds: Sequence[int]) -> Pending:
         """Start episodes on training seeds; their steps count."""
         return self._session.collect(rollouts, seeds)

@@ -118,6 +118,12 @@ class TrainSession:
 
         return str(gather(self._directory / "demonstrations", wanted, self._workers, self.seed))
 
+    def scenes(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set of scenes that nobody works in, made first if need be."""
+        from experiments.demonstrations import ground
+
+        return str(ground(self._directory / "scenes", wanted, self._workers, self.seed))
+
     def offer(self, policy: Policy, score: float) -> None:
         """Propose a policy; the one with the best score is kept, the later of equals."""
         if score >= self.best_score:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from agents.vla.augment import Augmenter, AugmentSpec
 from agents.vla.network import HEIGHT_HIGH_M, HEIGHT_LOW_M, HEIGHTS, STRIDE, YAWS, Network, NetworkSpec
-from agents.vla.samples import Samples
+from agents.vla.samples import Samples, joined
 
 _EMA_DECAY = 0.998
 # Width (cells) of the spot that heat is drawn to, and how far from it details are still learned.
@@ -64,16 +64,25 @@ class Fitter:
         fit: How.
         augment: How pictures are disturbed.
         seed: Seed of weights, batches and disturbances.
+        scenes: Looks at scenes that nobody works in; half of the looks for a part are of these.
     """
 
     def __init__(
-        self, samples: Samples, network: NetworkSpec, fit: FitSpec, augment: AugmentSpec, seed: int
+        self,
+        samples: Samples,
+        network: NetworkSpec,
+        fit: FitSpec,
+        augment: AugmentSpec,
+        seed: int,
+        scenes: Samples | None = None,
     ) -> None:
         torch.set_num_threads(fit.threads)
         torch.manual_seed(seed)
-        self.samples, self.fit, self.seed = samples, fit, seed
+        self.samples = joined(samples, scenes) if scenes is not None else samples
+        self.fit, self.seed = fit, seed
         self.n_updates = 0
         self._take, self._put = (np.flatnonzero(samples.closes == c) for c in (1, 0))
+        self._scenes = np.arange(len(samples), len(self.samples))
         self.network = Network(network).to(memory_format=torch.channels_last)
         self._params = list(self.network.parameters())
         self._ema = [p.detach().clone() for p in self._params]
@@ -135,7 +144,7 @@ class Fitter:
             "heat": -(spot(at, n) * heat.float().flatten(1).log_softmax(1)).sum(1).mean(),
             "offset": 2 * functional.smooth_l1_loss(said["offset"].float(), offset, beta=0.1),
             "height": 0.2 * _cross(said["height"], height_target(batch.heights)),
-            "yaw": 0.1 * _cross(said["yaw"], yaw_target(yaws)),
+            "yaw": 0.4 * _cross(said["yaw"], yaw_target(yaws)),
             "close": 0.1 * functional.cross_entropy(said["close"].float(), torch.from_numpy(batch.closes)),
             "look": 0.1 * functional.cross_entropy(said["look"].float(), torch.from_numpy(batch.looks)),
         }
@@ -146,8 +155,9 @@ class Fitter:
         take = self._take if len(self._take) else self._put
         rest = self._put if n_take else take
         n_rest = self.fit.batch - n_take
-        drawn = take[rng.integers(len(take), size=n_take)], rest[rng.integers(len(rest), size=n_rest)]
-        return np.concatenate(drawn)
+        n_scenes = n_take // 2 if len(self._scenes) else 0
+        drawn = ((take, n_take - n_scenes), (self._scenes, n_scenes), (rest, n_rest))
+        return np.concatenate([rows[rng.integers(len(rows), size=n)] for rows, n in drawn if n])
 
     def _dropped(self, ids: NDArray, rng: np.random.Generator) -> NDArray:
         """Instructions with some words left out, and some made unknown."""

@@ -26,7 +26,7 @@ from agents.vla.seeing import Seen, Seer, View
 from agents.vla.tokenizer import words
 
 CAMERAS = ("tray", "chuck")
-IMAGE_SIZE = 96
+IMAGE_SIZE = 128
 # What an action of size 1 moves the hand in a control period.
 STEP_M, STEP_RAD, PERIOD_S = 0.030, 0.20, 0.05
 # Over a part before and after it is taken; over a seat; the way point before the door, and how high it is.

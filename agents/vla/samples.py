@@ -6,6 +6,7 @@ at which it does. A data set of `experiments.collect --frames keys` holds a fram
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -129,6 +130,18 @@ def from_looks(looks: Sequence[Look], tokenizer: Tokenizer) -> Samples:
     )
 
 
+def joined(one: Samples, other: Samples) -> Samples:
+    """Both, one after the other."""
+    most = math.lcm(one.said.shape[1], other.said.shape[1])
+    said = [
+        np.tile(part.said + shift, (1, most // part.said.shape[1]))
+        for part, shift in ((one, 0), (other, len(one.ids)))
+    ]
+    rest = [n for n in one.__dataclass_fields__ if n not in ("said", "known")]
+    both = {name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in rest}
+    return replace(one, **both, said=np.concatenate(said), known=one.known | other.known)
+
+
 def from_dataset(data: Dataset, tokenizer: Tokenizer, n_episodes: int | None = None) -> Samples:
     """Read demonstrations.
 
@@ -179,7 +192,14 @@ class _Mark:
 
 
 def _marks(episode: Episode, closes: NDArray, hands: NDArray, positions: NDArray) -> Iterator[_Mark]:
-    """The frames of an episode that are followed by a change of the gripper and show what it is about."""
+    """The frames of an episode that are followed by a change of the gripper and show what it is about.
+
+    Where nobody works, a frame says itself where the gripper would close.
+    """
+    if episode.extra.get("static"):
+        for f in range(episode.start, episode.stop):
+            yield _Mark("take", f, f, None, episode.tasks)
+        return
     changes = [f for f in range(episode.start + 1, episode.stop) if closes[f] != closes[f - 1]]
     for f in range(episode.start, episode.stop):
         to = next((c for c in changes if c > f), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents.catalog import AgentError
 from agents.learner import Demonstrations, Learner, Session
@@ -11,6 +11,9 @@ from agents.policy import Needs
 from agents.vla.keyframe import CAMERAS, IMAGE_SIZE, Keyframe
 from agents.vla.seeing import Seer
 from agents.vla.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from agents.vla.samples import Samples
 
 # What lies between key poses is fixed, and fits these.
 TASKS = ("LoadChuck",)
@@ -24,6 +27,8 @@ class KeyframeHyper:
         demos: Episodes of the expert to learn from.
         noise: Disturbance of the expert's actions, so that it shows how to find back.
         per_scene: Each scene is shown so often, with another of its parts named each time.
+        grounding: Whether to look also at scenes that nobody works in, which hold all words there are.
+        scenes: How many of them.
         updates: Gradient steps.
         segment: Gradient steps from one report to the next.
         validate_every: Segments from one validation to the next, in the last half.
@@ -33,6 +38,8 @@ class KeyframeHyper:
     demos: int = 2000
     noise: float = 0.1
     per_scene: int = 2
+    grounding: bool = False
+    scenes: int = 6000
     updates: int = 5000
     segment: int = 100
     validate_every: int = 6
@@ -118,6 +125,15 @@ class VlaKeyframe(Learner):
             per_scene=self.hyper.per_scene,
         )
 
+    def _scenes(self, session: Session, tokenizer: Tokenizer) -> Samples:
+        """Looks at scenes that nobody works in."""
+        from agents.dataset import Dataset
+        from agents.vla.samples import from_dataset
+
+        n = 16 if session.quick else self.hyper.scenes
+        wanted = replace(self.demonstrations(quick=session.quick), n_episodes=n, cameras=CAMERAS)
+        return from_dataset(Dataset(session.scenes(wanted)), tokenizer, n)
+
     def learn(self, session: Session) -> None:
         """Collect what is missing, learn, keep the policy that does best on validation episodes."""
         from agents.dataset import Dataset, DatasetError
@@ -132,9 +148,11 @@ class VlaKeyframe(Learner):
             samples = from_dataset(Dataset(session.demonstrations(wanted)), tokenizer, wanted.n_episodes)
         except DatasetError as error:
             raise AgentError(str(error)) from None
+        scenes = self._scenes(session, tokenizer) if hyper.grounding else None
         network = hyper.of(NetworkSpec, n_buckets=tokenizer.n_buckets)
         augment = hyper.of(AugmentSpec, noise=hyper.pixel_noise)
-        fitter = Fitter(samples, network, hyper.of(FitSpec), augment, session.seed)
+        fitter = Fitter(samples, network, hyper.of(FitSpec), augment, session.seed, scenes)
+        known = samples.known | (scenes.known if scenes else frozenset())
         if session.restored is not None:
             fitter.restore(*session.restored)
         n_total = max(session.n_steps // hyper.batch, 1)
@@ -146,7 +164,7 @@ class VlaKeyframe(Learner):
             metrics = {f"loss_{name}": loss for name, loss in losses.items()}
             number, last = -(-fitter.n_updates // n_segment), fitter.n_updates >= n_total
             if last or (number % hyper.validate_every == 0 and 2 * fitter.n_updates > n_total):
-                policy = Keyframe(Seer(asdict(network), fitter.weights(), tokenizer, samples.known))
+                policy = Keyframe(Seer(asdict(network), fitter.weights(), tokenizer, known))
                 policy.needs = replace(self.needs)
                 episodes = session.validate(policy, n_validate).result()
                 metrics["success"] = sum(e.success for e in episodes) / len(episodes)

@@ -199,7 +199,7 @@ def test_blind_policies_get_nothing(env):
     ("options", "told"),
     [
         ({"cameras": ("chuck",)}, "camera 'tray' is missing"),
-        ({"size": 64}, "64 x 64 pixels: this policy was learned with 96 x 96"),
+        ({"size": 64}, "64 x 64 pixels: this policy was learned with 128 x 128"),
     ],
 )
 def test_pictures_that_do_not_fit_are_refused_in_one_line(options, told):

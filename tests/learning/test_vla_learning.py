@@ -130,7 +130,7 @@ def test_a_picture_that_is_turned_turns_the_yaw(samples):
 
 def test_only_the_background_is_repainted(samples):
     pictures, part = batch(samples, np.flatnonzero(samples.closes == 1))
-    paint = Augmenter(AugmentSpec(1.0, 0, 0, 0, 0, 0, 0, 0, 0), 96, 0)
+    paint = Augmenter(AugmentSpec(1.0, 0, 0, 0, 0, 0, 0, 0, 0), IMAGE_SIZE, 0)
     masks = torch.from_numpy(part.masks)
     found, pixels, turned = paint(pictures.clone(), masks, part.pixels, part.turns, np.random.default_rng(0))
     parts = (masks >= 5)[:, None].expand_as(found)
@@ -144,14 +144,14 @@ def test_only_the_background_is_repainted(samples):
 def test_disturbing_follows_from_the_seed_and_can_be_left_out(samples):
     pictures, part = batch(samples, [0, 1, 2])
     masks = torch.from_numpy(part.masks)
-    every = Augmenter(AugmentSpec(), 96, 0)
+    every = Augmenter(AugmentSpec(), IMAGE_SIZE, 0)
     one, other = (
         every(pictures.clone(), masks, part.pixels, part.turns, np.random.default_rng(4))[0] for _ in range(2)
     )
     assert torch.equal(one, other)
     assert one.min() >= 0
     assert one.max() <= 1
-    none = Augmenter(NONE, 96, 0)
+    none = Augmenter(NONE, IMAGE_SIZE, 0)
     assert torch.equal(
         none(pictures.clone(), masks, part.pixels, part.turns, np.random.default_rng(4))[0], pictures
     )
