@@ -59,7 +59,7 @@ def gather(folder: Path, wanted: Demonstrations, workers: Workers, seed: int) ->
 
 
 def ground(folder: Path, wanted: Demonstrations, workers: Workers, seed: int) -> Path:
-    """Return `folder` with scenes of split "grounding" in it that nobody works in, an episode of one frame each.
+    """Return `folder` with scenes of split "grounding" that nobody works in, an episode of one frame each.
 
     Its key pose is where the named part would be taken. No physics is simulated.
 

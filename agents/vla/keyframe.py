@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from agents import taught
 from agents.catalog import AgentError
 from agents.policy import Action, Needs, Observation, Policy, Thought
-from agents.taught import ALARM, CLAMP, COMMANDED, FORCE, GRIPPED, ROTATION, SEAT, arrived, tool_yaw
+from agents.taught import ALARM, CLAMP, COMMANDED, FORCE, GRIPPED, PRESENT, ROTATION, SEAT, arrived, tool_yaw
 from agents.vla.geometry import wrap
 from agents.vla.seeing import Seen, Seer, View
 from agents.vla.tokenizer import words
@@ -37,10 +37,11 @@ SLOW_M, CREEP_M, BELOW_M = 0.003, 0.0008, 0.008
 SLOW_M_S = 0.12
 PUSH_N = 60.0
 # Periods to wait for the fingers, and for jaws and sensors.
-GRIP_STEPS, SEAT_STEPS, PATIENCE = 12, 25, 40
-# What is missed is taken lower the next time; where jaws do not take a part it is put down beside.
-LOWER_M, BESIDE_M = 0.005, 0.0015
-_RING = ((0, 0), (1, 0), (0, 1), (-1, 0), (0, -1), (1, 1), (-1, 1), (-1, -1), (1, -1))
+GRIP_STEPS, JAM_STEPS, SEAT_STEPS, PATIENCE = 12, 3, 25, 40
+# What is missed is taken lower the next time; what jaws do not take is turned (rad), or put down beside (m).
+LOWER_M = 0.005
+_SEARCH = ((0, 0, 0), (0.2, 0, 0), (-0.2, 0, 0), (0, 0.0015, 0), (0.4, 0, 0), (0, 0, 0.0015), (-0.4, 0, 0),
+           (0, -0.0015, 0), (0, 0, -0.0015))  # fmt: skip
 # A hand that is commanded to move and has not for so many periods is held up by something.
 STUCK_STEPS = 10
 
@@ -117,7 +118,7 @@ class Keyframe(Policy):
         self.stage = "take"
         self.seen = None
         self.last_m, self.stuck = (0.0, 0.0, 0.0), 0
-        self.n_missed = self.n_unseated = 0
+        self.n_missed = self.n_unseated = self.n_jammed = 0
 
     def act(self, observation: Observation) -> Action:
         """The action towards the present key pose, after a look where one is due."""
@@ -176,8 +177,8 @@ class Keyframe(Policy):
         above = Pose("above", (x, y, DOOR_M[2]), yaw, True)
         if math.hypot(at[0] - x, at[1] - y) > 0.015 or abs(wrap(yaw - here, math.pi)) > 0.1:
             return [above]
-        dx, dy = _RING[self.n_unseated % len(_RING)]
-        seat = Pose("seat", (x + BESIDE_M * dx, y + BESIDE_M * dy, z), yaw, True, SLOW_M_S, "soft clamp")
+        turn, dx, dy = _SEARCH[self.n_unseated % len(_SEARCH)]
+        seat = Pose("seat", (x + dx, y + dy, z), yaw + turn, True, SLOW_M_S, "soft clamp")
         return [above, seat, *self._leave(seat)]
 
     @staticmethod
@@ -277,15 +278,15 @@ class Keyframe(Policy):
     def _advance_seat(self, key: Pose, robot: NDArray, machine: NDArray) -> None:
         """Down and clamped gently: then what follows is done from where the hand is."""
         at = self._at(robot)
-        if at[2] > key.position_m[2] + SLOW_M + 1e-3:
-            return
-        self.waited += 1
         here = replace(key, position_m=at)
+        jammed = abs(float(robot[FORCE][2])) > PUSH_N and machine[PRESENT] < 0.5
+        self.n_jammed = self.n_jammed + 1 if jammed else 0
+        self.waited += at[2] < key.position_m[2] + SLOW_M + 1e-3
         if machine[CLAMP] >= 0.5:
             self.keys = [here, *self._leave(here)]
             self.index, self.waited = 1, 0
-        elif self.waited > SEAT_STEPS:  # not where the jaws take it: up, and look again
-            self.n_unseated += 1
+        elif self.waited > SEAT_STEPS or self.n_jammed > JAM_STEPS:  # not where the jaws take it: look again
+            self.n_unseated, self.n_jammed = self.n_unseated + 1, 0
             self.keys = [replace(here, name="up", position_m=(at[0], at[1], DOOR_M[2]), wait="none")]
             self.index = self.waited = 0
 
