@@ -35,13 +35,16 @@ DOOR_M = (0.245, 0.0, 0.270)
 # Down to a seat: this far above it the hand slows down, and it goes no farther below than this.
 SLOW_M, CREEP_M, BELOW_M = 0.003, 0.0008, 0.008
 SLOW_M_S = 0.12
-PUSH_N = 60.0
+# So hard may be pushed down on the seat; and before the part is there, or something is in its way.
+PUSH_N, JAM_N = 60.0, 35.0
 # Periods to wait for the fingers, and for jaws and sensors.
-GRIP_STEPS, JAM_STEPS, SEAT_STEPS, PATIENCE = 12, 3, 25, 40
+GRIP_STEPS, JAM_STEPS, SEAT_STEPS, PATIENCE = 12, 2, 25, 40
 # What is missed is taken lower the next time; what jaws do not take is turned (rad), or put down beside (m).
 LOWER_M = 0.005
-_SEARCH = ((0, 0, 0), (0.2, 0, 0), (-0.2, 0, 0), (0, 0.0015, 0), (0.4, 0, 0), (0, 0, 0.0015), (-0.4, 0, 0),
-           (0, -0.0015, 0), (0, 0, -0.0015))  # fmt: skip
+_SEARCH = (
+    *((0.0, 0.0, 0.0), (math.pi / 6, 0.0, 0.0), (0.0, 0.0015, 0.0), (0.26, 0.0, 0.0), (0.0, -0.0015, 0.0)),
+    *((-0.26, 0.0, 0.0), (0.0, 0.0, 0.0015), (0.0, 0.0, -0.0015)),
+)
 # A hand that is commanded to move and has not for so many periods is held up by something.
 STUCK_STEPS = 10
 
@@ -279,7 +282,7 @@ class Keyframe(Policy):
         """Down and clamped gently: then what follows is done from where the hand is."""
         at = self._at(robot)
         here = replace(key, position_m=at)
-        jammed = abs(float(robot[FORCE][2])) > PUSH_N and machine[PRESENT] < 0.5
+        jammed = abs(float(robot[FORCE][2])) > JAM_N and machine[PRESENT] < 0.5
         self.n_jammed = self.n_jammed + 1 if jammed else 0
         self.waited += at[2] < key.position_m[2] + SLOW_M + 1e-3
         if machine[CLAMP] >= 0.5:
