@@ -32,13 +32,15 @@ STEP_M, STEP_RAD, PERIOD_S = 0.030, 0.20, 0.05
 # Over a part before and after it is taken; over a seat; the way point before the door, and how high it is.
 OVER_M, LIFT_M, RISE_M = 0.065, 0.060, 0.035
 DOOR_M = (0.245, 0.0, 0.270)
-# Down to a seat: this far above it the hand slows down, and it goes no farther below than this.
-SLOW_M, CREEP_M, BELOW_M = 0.003, 0.0008, 0.008
+# Down to a seat: this far above it, where jaws may be in the way, the hand slows down to so much a period; this far
+# above it creeps, and it goes no farther below than the last.
+NEAR_M, NEAR_STEP_M = 0.018, 0.0025
+SLOW_M, CREEP_M, BELOW_M = 0.003, 0.0008, 0.010
 SLOW_M_S = 0.12
 # So hard may be pushed down on the seat; and before the part is there, or something is in its way.
 PUSH_N, JAM_N = 60.0, 35.0
 # Periods to wait for the fingers, and for jaws and sensors.
-GRIP_STEPS, JAM_STEPS, SEAT_STEPS, PATIENCE = 12, 2, 25, 40
+GRIP_STEPS, JAM_STEPS, SEAT_STEPS, PATIENCE = 12, 1, 20, 40
 # What is missed is taken lower the next time; what jaws do not take is turned (rad), or put down beside (m).
 LOWER_M = 0.005
 _SEARCH = (
@@ -236,8 +238,10 @@ class Keyframe(Policy):
         """The last millimetres to the seat: down until its sensor tells, or the push is hard enough."""
         at = self._at(robot)
         x, y, z = key.position_m
+        if at[2] > z + NEAR_M + 1e-4:
+            return replace(key, position_m=(x, y, z + NEAR_M))
         if at[2] > z + SLOW_M + 1e-4:
-            return replace(key, position_m=(x, y, z + SLOW_M))
+            return replace(key, position_m=(x, y, max(z + SLOW_M, at[2] - NEAR_STEP_M)))
         settled = machine[SEAT] > 0.5 or machine[CLAMP] >= 0.5 or abs(float(robot[FORCE][2])) > PUSH_N
         down = at[2] if settled or at[2] < z - BELOW_M else at[2] - CREEP_M
         return replace(key, position_m=(x, y, down))
