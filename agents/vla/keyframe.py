@@ -32,8 +32,8 @@ STEP_M, STEP_RAD, PERIOD_S = 0.030, 0.20, 0.05
 # Over a part before and after it is taken; over a seat; the way point before the door, and how high it is.
 OVER_M, LIFT_M, RISE_M = 0.065, 0.060, 0.035
 DOOR_M = (0.245, 0.0, 0.270)
-# Down to a seat: this far above it, where jaws may be in the way, the hand slows down to so much a period; this far
-# above it creeps, and it goes no farther below than the last.
+# Down to a seat: so far above it jaws may be in the way, and the hand slows down to so much a period; so
+# far above it creeps, and it goes no farther below than the last.
 NEAR_M, NEAR_STEP_M = 0.018, 0.0025
 SLOW_M, CREEP_M, BELOW_M = 0.003, 0.0008, 0.010
 SLOW_M_S = 0.12
