@@ -136,7 +136,7 @@ class Fitter:
             heat, features, condition = self.network.features(
                 pictures * 2 - 1, ids, torch.from_numpy(batch.places)
             )
-            said = self.network.details(features, condition, torch.from_numpy(cells))
+            said = self.network.details(features, condition, torch.from_numpy(cells), pictures * 2 - 1)
         offset = torch.from_numpy((at - cells).astype(np.float32))
         # A turn to the right of the picture is one against the sense in which angles grow, seen from above.
         yaws = batch.yaws - turned * (batch.turns == 1.0)

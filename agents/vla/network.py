@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 STRIDE = 4
+# Side (pixels) of what is looked at closely.
+GLIMPSE = 32
 HEIGHTS, YAWS = 256, 72
 # Heights from the first to the last token (m), above the floor or, with a part in the hand, above where it
 # was taken; turns cover half a circle, after which two fingers are where they were.
@@ -138,7 +140,11 @@ class Network(nn.Module):
         self.last = Block(w, condition)
         self.seek = nn.Linear(n, w)
         self.heat = nn.Conv2d(w, 1, 1)
-        self.read = nn.Linear(2 * w + n, 128)
+        self.glimpse = nn.Sequential(
+            *(nn.Conv2d(3, 24, 3, padding=1), nn.ReLU(), nn.Conv2d(24, 32, 3, 2, 1), nn.ReLU()),
+            *(nn.Conv2d(32, 48, 3, 2, 1), nn.ReLU(), nn.Conv2d(48, 32, 3, 2, 1), nn.ReLU(), nn.Flatten()),
+        )
+        self.read = nn.Linear(2 * w + n + 32 * (GLIMPSE // 8) ** 2, 128)
         self.offset = nn.Linear(128, 2)
         self.height = nn.Linear(128, HEIGHTS)
         self.yaw = nn.Linear(128, YAWS)
@@ -172,13 +178,20 @@ class Network(nn.Module):
         heat = self.heat(x)[:, 0] + torch.einsum("bchw,bc->bhw", x, sought) * x.shape[1] ** -0.5
         return heat, x, condition
 
-    def details(self, features: Tensor, condition: Tensor, cells: Tensor) -> dict[str, Tensor]:
-        """Returns what is said at cells (b, 2) (column, row): logits, and the offset within a cell."""
+    def details(
+        self, features: Tensor, condition: Tensor, cells: Tensor, pictures: Tensor
+    ) -> dict[str, Tensor]:
+        """Returns what is said at cells (b, 2) (column, row): logits, and the offset within a cell.
+
+        It is read from the features there, and from a closer look at the picture round them.
+        """
         b, _, _, w = features.shape
         at = cells[:, 1] * w + cells[:, 0]
         flat = features.flatten(2)
         here = flat.gather(2, at[:, None, None].expand(b, flat.shape[1], 1))[:, :, 0]
-        x = functional.relu(self.read(torch.cat([here, flat.mean(2), condition.to(here.dtype)], 1)))
+        close = self.glimpse(crops(pictures, cells).contiguous(memory_format=torch.channels_last))
+        parts = (here, flat.mean(2), condition.to(here.dtype), close.to(here.dtype))
+        x = functional.relu(self.read(torch.cat(parts, 1)))
         return {
             "offset": self.offset(x),
             "height": self.height(x),
@@ -186,6 +199,18 @@ class Network(nn.Module):
             "close": self.close(x),
             "look": self.look(x),
         }
+
+
+def crops(pictures: Tensor, cells: Tensor) -> Tensor:
+    """(b, 3, GLIMPSE, GLIMPSE): what is round the middles of cells (b, 2) (column, row), grey beyond the edge."""
+    half = GLIMPSE // 2
+    wide = functional.pad(pictures, (half, half, half, half))
+    first = cells * STRIDE + STRIDE // 2
+    steps = torch.arange(GLIMPSE)
+    rows = (first[:, 1:] + steps)[:, :, None]
+    columns = (first[:, :1] + steps)[:, None, :]
+    which = torch.arange(len(pictures))[:, None, None]
+    return wide[which, :, rows, columns].permute(0, 3, 1, 2)
 
 
 def coordinates(pictures: Tensor) -> Tensor:

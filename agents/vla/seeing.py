@@ -117,7 +117,7 @@ class Seer:
                 n = heat.shape[2]
                 best = int(heat[0].argmax())
                 cell = best % n, best // n
-                said = network.details(features, condition, torch.tensor([cell]))
+                said = network.details(features, condition, torch.tensor([cell]), picture)
                 shares = heat[0].flatten().softmax(0).reshape(heat.shape[1:]).numpy()
         finally:
             torch.set_num_threads(threads)

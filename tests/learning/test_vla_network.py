@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from agents.vla.network import (
+    GLIMPSE,
     HEIGHTS,
     LOOKS,
     STRIDE,
@@ -16,6 +17,7 @@ from agents.vla.network import (
     Film,
     Network,
     NetworkSpec,
+    crops,
     n_parameters,
     place_token,
 )
@@ -89,9 +91,10 @@ def test_a_tokenizer_that_cannot_be_is_refused(wrong):
 def test_shapes_and_size():
     network = Network()
     assert 200_000 < n_parameters(network) < 1_000_000
-    heat, features, condition = network.features(pictures(size=64), ids("load it", "put it"), PLACE)
+    x = pictures(size=64)
+    heat, features, condition = network.features(x, ids("load it", "put it"), PLACE)
     assert heat.shape == (2, 64 // STRIDE, 64 // STRIDE)
-    said = network.details(features, condition, torch.tensor([[0, 0], [15, 3]]))
+    said = network.details(features, condition, torch.tensor([[0, 0], [15, 3]]), x)
     shapes = {name: tuple(value.shape) for name, value in said.items()}
     assert shapes == {"offset": (2, 2), "height": (2, HEIGHTS), "yaw": (2, YAWS), "close": (2, 2),
                       "look": (2, len(LOOKS))}  # fmt: skip
@@ -102,9 +105,20 @@ def test_details_are_read_at_their_cell():
     features = torch.zeros(1, 16, 8, 8)
     features[0, :, 5, 2] = 1.0
     condition = torch.zeros(1, 16)
-    here = network.details(features, condition, torch.tensor([[2, 5]]))["height"]
-    there = network.details(features, condition, torch.tensor([[5, 2]]))["height"]
+    blank = torch.zeros(1, 3, 32, 32)
+    here = network.details(features, condition, torch.tensor([[2, 5]]), blank)["height"]
+    there = network.details(features, condition, torch.tensor([[5, 2]]), blank)["height"]
     assert not torch.equal(here, there)
+
+
+def test_a_closer_look_is_round_its_cell():
+    x = torch.zeros(2, 3, 64, 64)
+    x[0, :, 22, 42] = 1.0  # the middle of cell (10, 5)
+    x[1, :, 2, 2] = 1.0
+    close = crops(x, torch.tensor([[10, 5], [0, 0]]))
+    assert close.shape == (2, 3, GLIMPSE, GLIMPSE)
+    for picture in close:
+        assert (picture != 0).nonzero()[:, 1:].unique().tolist() == [GLIMPSE // 2]
 
 
 def test_every_weight_learns():
@@ -113,8 +127,9 @@ def test_every_weight_learns():
         for part in network.modules():
             if isinstance(part, Film):  # zero at first, which hides the words from what is behind
                 part.linear.weight.normal_(0, 0.1)
-    heat, features, condition = network.features(pictures(), ids("load the red ring", "x"), PLACE)
-    said = network.details(features, condition, torch.tensor([[1, 1], [2, 2]]))
+    x = pictures()
+    heat, features, condition = network.features(x, ids("load the red ring", "x"), PLACE)
+    said = network.details(features, condition, torch.tensor([[1, 1], [2, 2]]), x)
     (heat.square().sum() + sum(value.square().sum() for value in said.values())).backward()
     still = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not still
