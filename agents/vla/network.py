@@ -202,7 +202,7 @@ class Network(nn.Module):
 
 
 def crops(pictures: Tensor, cells: Tensor) -> Tensor:
-    """(b, 3, GLIMPSE, GLIMPSE): what is round the middles of cells (b, 2) (column, row), grey beyond the edge."""
+    """(b, 3, GLIMPSE, GLIMPSE): what is round the middles of cells (b, 2), grey beyond the edge."""
     half = GLIMPSE // 2
     wide = functional.pad(pictures, (half, half, half, half))
     first = cells * STRIDE + STRIDE // 2
