@@ -153,8 +153,9 @@ def _learn(job: _Job, workers: Workers, directory: RunDirectory, going_on: bool)
     progress = Progress(n_steps, f"{job.title} seed {config.seed}", directory / "tensorboard")
     try:
         session = TrainSession(
-            workers, directory, progress, seed=config.seed, n_steps=n_steps, quick=config.quick
-        )
+            workers, directory, progress, seed=config.seed, n_steps=n_steps, quick=config.quick,
+            demos=config.demos,
+        )  # fmt: skip
         if going_on and done:
             with user_input(CheckpointError):
                 session.restore()
@@ -205,7 +206,7 @@ def _draw(job: _Job, directory: RunDirectory) -> None:
             x, y = zip(*points, strict=True)
             series[name] = (x, y)
     if series:
-        svg = line_chart_svg(series, title, "environment steps", "success rate")
+        svg = line_chart_svg(series, title, job.agent.unit, "success rate")
         directory.write_text("curve.svg", svg)
 
 
