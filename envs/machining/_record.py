@@ -23,7 +23,7 @@ def unknown(what: str, name: object, allowed: Iterable[str]) -> ValueError:
 def record(kind: type[T], data: Any, where: str) -> T:
     """Return a dataclass from plain data.
 
-    Fields are numbers, whole numbers, text, tuples of one type or of fixed length, optional values and other
+    Fields are numbers, whole numbers, true or false, text, tuples of one type or of fixed length, optional values and other
     such dataclasses; `where` leads every message, such as "configs/machines/lathe.yaml: spindle".
 
     Raises:
@@ -57,7 +57,7 @@ def _value(hint: Any, data: Any, where: str) -> Any:
     if hint is float and isinstance(data, int | float) and not isinstance(data, bool):
         if math.isfinite(data):
             return float(data)
-    elif isinstance(data, hint) and not isinstance(data, bool):
+    elif isinstance(data, hint) and isinstance(data, bool) == (hint is bool):
         return data
     raise ValueError(f"{where} is {data!r}: allowed is {_WORDS[hint]}")
 
@@ -70,4 +70,4 @@ def _tuple(parts: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:
     return tuple(_value(h, d, f"{where}[{i}]") for i, (h, d) in enumerate(zip(hints, data, strict=True)))
 
 
-_WORDS = {float: "a finite number", int: "a whole number", str: "text"}
+_WORDS = {float: "a finite number", int: "a whole number", str: "text", bool: "true or false"}
