@@ -14,7 +14,7 @@ _PRICES = {
 _MINUTES = {
     "load_by_hand": 0.5, "unload_by_hand": 0.5, "measure_by_hand": 0.7, "index_edge": 2.0, "reset": 2.0,
     "clear_jam": 3.0, "chip_nest": 5.0, "rezero": 8.0, "diagnosis": 20.0, "rework_part": 4.0,
-    "teach_taught": 10.0, "preset_tools": 5.0,
+    "teach_taught": 10.0, "preset_tools": 5.0, "watched_cycle": 0.5,
 }  # fmt: skip
 
 
@@ -94,6 +94,11 @@ class Economy:
     def remake_eur(self) -> float:
         """What a bad part that is caught costs: blank and time."""
         return self.prices["blank_eur"] + self.machine_eur(self.cycle_min)
+
+    @property
+    def sorted_out_eur(self) -> float:
+        """What a blank that is left lying costs: a person takes it out with the next tray."""
+        return self.prices["labour_eur_per_h"] * 0.5 / 60.0
 
     @property
     def failed_edge_eur(self) -> float:

@@ -87,6 +87,10 @@ class Supervisor(Decider):
         self.recovery.learn(asked)
         return super().decide(decision)
 
+    def overruled(self) -> None:
+        """Somebody else decided: what comes of it says nothing about the last answer."""
+        self.recovery.forget()
+
     # -- handling -------------------------------------------------------------------------------------
     def loading(self, asked: Asked) -> Answer:
         """By the robot, unless it fails so often that a person is cheaper."""
@@ -191,7 +195,7 @@ class Supervisor(Decider):
         parts = max(1.0, asked.number("order_left", 1.0))
         watched = 0.0 if kind == "taught" else min(self.hyper.watched_cycles, parts)
         eur = {
-            "generalise": money.person_eur(watched * money.cycle_min),
+            "generalise": money.person_eur(watched * money.minutes("watched_cycle")),
             "by_hand_only": parts * money.person_eur(money.minutes("load_by_hand") + money.minutes("unload_by_hand")),
         }  # fmt: skip
         if kind == "taught":

@@ -61,6 +61,10 @@ class Recovery:
         self._chances[key] = self._chance(*key).seen(not failed)
         self._tried = None
 
+    def forget(self) -> None:
+        """Take back the last way out: it was not taken."""
+        self._tried = None
+
     def _chance(self, fault: str, tool: str, attempt: int) -> Chance:
         # What failed before is less likely to work the next time.
         first = _WORKS.get((fault, tool), 0.4) * 0.7**attempt
@@ -77,7 +81,7 @@ class Recovery:
             if tool == "call_person":
                 eur[tool] = person
             elif (fault, tool) in _WORKS:
-                lost = money.prices["blank_eur"] if tool == "reject_part" else 0.0
+                lost = {"reject_part": money.remake_eur, "skip_slot": money.sorted_out_eur}.get(tool, 0.0)
                 risk = 1.0 - self._chance(fault, tool, attempt).mean
                 eur[tool] = money.machine_eur(_TAKES_MIN.get(tool, 0.5)) + lost + risk * person
         if not eur:

@@ -20,7 +20,7 @@ from envs.prices import Region
 from experiments.errors import unknown, user_input
 
 MODES = ("manual", "automated_basic", "automated", "autonomous")
-UNITS = ("eur", "operator_h", "engineer_h", "watched_cycles")
+UNITS = ("eur", "operator_h", "engineer_h")
 _SECTIONS = ("capital", "running", "one_offs", "new_part_type")
 _KEYS = dict.fromkeys(("words", "roles", "handling", "needs_people", *_SECTIONS), True)
 
@@ -31,7 +31,7 @@ class Entry:
 
     Attributes:
         what: In words.
-        unit: "eur", "operator_h", "engineer_h" or "watched_cycles" (a person stands by for so many cycles).
+        unit: "eur", "operator_h" or "engineer_h".
         figure: How much, with source and standing.
     """
 
@@ -116,15 +116,8 @@ class Burden:
     new_part_type_eur: float
 
 
-def burden(mode: Mode, region: Region, finance: Finance, cycle_s: float) -> Burden:
-    """Return what a mode costs besides the shift itself.
-
-    Args:
-        mode: The way of working.
-        region: Wages.
-        finance: Years, interest, hours.
-        cycle_s: Planned run time of a part, for watched cycles.
-    """
+def burden(mode: Mode, region: Region, finance: Finance) -> Burden:
+    """Return what a mode costs besides the shift itself, at a region's wages."""
 
     def eur(entries: tuple[Entry, ...]) -> float:
         wage = region.labour_eur_per_h
@@ -132,7 +125,6 @@ def burden(mode: Mode, region: Region, finance: Finance, cycle_s: float) -> Burd
             "eur": 1.0,
             "operator_h": wage,
             "engineer_h": wage * finance.engineer_wage_ratio,
-            "watched_cycles": wage * cycle_s / 3600.0,
         }
         return sum(entry.figure.value * price[entry.unit] for entry in entries)
 
