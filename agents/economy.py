@@ -97,8 +97,8 @@ class Economy:
 
     @property
     def sorted_out_eur(self) -> float:
-        """What a blank that is left lying costs: a person takes it out with the next tray."""
-        return self.prices["labour_eur_per_h"] * 0.5 / 60.0
+        """What a blank that is left lying costs: a person takes it out with the next tray, a minute."""
+        return self.prices["labour_eur_per_h"] / 60.0
 
     @property
     def failed_edge_eur(self) -> float:
