@@ -52,7 +52,7 @@ class Workers:
     def __init__(self, request: EnvRequest, n: int) -> None:
         self.request, self.n = request, n
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(n, context, _start)
+        self._pool = ProcessPoolExecutor(n, context, start_worker)
         self._facts: EnvFacts | None = None
 
     def facts(self) -> EnvFacts:
@@ -118,7 +118,7 @@ def _pass_on(job: Future[list[Episode]], on_done: Callable[[list[Episode]], None
         on_done(job.result())
 
 
-def _start() -> None:
+def start_worker() -> None:
     """Leave Ctrl-C to the parent, and do not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -7,7 +7,7 @@ ablation is such a file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -20,9 +20,10 @@ from envs.prices import Region
 from experiments.errors import unknown, user_input
 
 MODES = ("manual", "automated_basic", "automated", "autonomous")
+PARTS = ("cell", "handling", "process", "supervision")
 UNITS = ("eur", "operator_h", "engineer_h")
 _SECTIONS = ("capital", "running", "one_offs", "new_part_type")
-_KEYS = dict.fromkeys(("words", "roles", "handling", "needs_people", *_SECTIONS), True)
+_KEYS = dict.fromkeys(("words", "roles", "handling", "learned_handling", "needs_people", *_SECTIONS), True)
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class Entry:
     Attributes:
         what: In words.
         unit: "eur", "operator_h" or "engineer_h".
+        part: What it is for: "cell", "handling" (only of a learned policy), "process" or "supervision".
         figure: How much, with source and standing.
     """
 
     what: str
     unit: str
+    part: str
     figure: Figure
 
 
@@ -48,7 +51,9 @@ class Mode:
         name: Its file's name.
         words: What it is.
         roles: Decider by role.
-        handling: The skill that handles parts: a name in the table of recorded cycles, or an agent's.
+        handling: Skills that handle parts, a name in the table of recorded cycles or an agent's: one, or several
+            trained policies that are compared as one way of working.
+        learned_handling: Whether these are learned policies, whose data and computer are to be paid for.
         needs_people: Whether it cannot run a shift without a person.
         capital: Bought once.
         running: Every year.
@@ -59,16 +64,13 @@ class Mode:
     name: str
     words: str
     roles: Mapping[str, str]
-    handling: str
+    handling: tuple[str, ...]
+    learned_handling: bool
     needs_people: bool
     capital: tuple[Entry, ...] = ()
     running: tuple[Entry, ...] = ()
     one_offs: tuple[Entry, ...] = ()
     new_part_type: tuple[Entry, ...] = ()
-
-    def with_roles(self, name: str, roles: Mapping[str, str], handling: str | None = None) -> Mode:
-        """Return an ablation: some roles filled by others, or parts handled by another skill."""
-        return replace(self, name=name, roles={**self.roles, **roles}, handling=handling or self.handling)
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,10 @@ class Burden:
 
 
 def burden(mode: Mode, region: Region, finance: Finance) -> Burden:
-    """Return what a mode costs besides the shift itself, at a region's wages."""
+    """Return what a mode costs besides the shift itself, at a region's wages.
+
+    What a learned policy takes is left out where none handles the parts.
+    """
 
     def eur(entries: tuple[Entry, ...]) -> float:
         wage = region.labour_eur_per_h
@@ -126,7 +131,8 @@ def burden(mode: Mode, region: Region, finance: Finance) -> Burden:
             "operator_h": wage,
             "engineer_h": wage * finance.engineer_wage_ratio,
         }
-        return sum(entry.figure.value * price[entry.unit] for entry in entries)
+        due = [e for e in entries if e.part != "handling" or mode.learned_handling]
+        return sum(entry.figure.value * price[entry.unit] for entry in due)
 
     def per_h(capital_eur: float) -> float:
         yearly = annuity_eur_per_year(
@@ -162,11 +168,10 @@ def load_mode(name: str) -> Mode:
     with user_input():
         values = check_keys(data, _KEYS, source)
         roles = _roles(values["roles"], source)
-        for key, kind, what in (("words", str, "text"), ("handling", str, "text"), ("needs_people", bool, "true or false")):
-            if not isinstance(values[key], kind):
-                raise ValueError(f"{source}: {key} is {values[key]!r}: allowed is {what}")
+        _check_kinds(values, source)
         sections = {key: _entries(values[key], f"{source}: {key}") for key in _SECTIONS}
-    return Mode(Path(name).stem, values["words"], roles, values["handling"], values["needs_people"], **sections)
+    plain = {key: values[key] for key in ("words", "learned_handling", "needs_people")}
+    return Mode(Path(name).stem, roles=roles, handling=tuple(values["handling"]), **plain, **sections)
 
 
 @cache
@@ -205,6 +210,17 @@ def _read(folder: str, what: str, name: str) -> tuple[Any, str]:
         return read_yaml(text, source), source
 
 
+def _check_kinds(values: Mapping[str, Any], source: str) -> None:
+    skills = values["handling"]
+    if not isinstance(skills, list) or not skills or not all(isinstance(skill, str) for skill in skills):
+        raise ValueError(f"{source}: handling is {skills!r}: allowed is a list of skills, one or more")
+    if not isinstance(values["words"], str):
+        raise ValueError(f"{source}: words is {values['words']!r}: allowed is text")
+    for key in ("learned_handling", "needs_people"):
+        if not isinstance(values[key], bool):
+            raise ValueError(f"{source}: {key} is {values[key]!r}: allowed are true and false")
+
+
 def _roles(data: Any, source: str) -> dict[str, str]:
     from agents.crews import names
     from envs.shift.decision import ROLES
@@ -227,10 +243,12 @@ def _entries(data: Any, where: str) -> tuple[Entry, ...]:
         raise ValueError(f"{where} is {data!r}: allowed is a list")
     found = []
     for item in data:
-        keys = ("what", "unit", "value", "year", "source", "standing")
+        keys = ("what", "unit", "part", "value", "year", "source", "standing")
         check_keys(item, {**dict.fromkeys(keys, True), "low": False, "high": False}, where)
         if item["unit"] not in UNITS:
             raise unknown(f"unit in {where}", item["unit"], UNITS)
-        figure = read_figure({k: v for k, v in item.items() if k not in ("what", "unit")}, where)
-        found.append(Entry(str(item["what"]), item["unit"], figure))
+        if item["part"] not in PARTS:
+            raise unknown(f"part in {where}", item["part"], PARTS)
+        figure = read_figure({k: v for k, v in item.items() if k not in ("what", "unit", "part")}, where)
+        found.append(Entry(str(item["what"]), item["unit"], item["part"], figure))
     return tuple(found)

@@ -76,7 +76,7 @@ def test_pre_written_recovery_ends_with_a_person():
 def test_a_supervisor_learns_that_a_way_out_does_not_work():
     decider = create("autonomous")
     decider.reset(FACTS, 0)
-    assert decider.decide(fault(0)).tool == "retry"
+    assert decider.decide(fault(0, ("call_person", "retry"))).tool == "retry"
     for _ in range(30):
         decider.decide(fault(0, ("call_person", "retry")))
         decider.decide(fault(1, ("call_person",)))
