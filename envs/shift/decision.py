@@ -266,7 +266,6 @@ FAULTS = (
     "robot_alarm",     # the robot or its gripper is down
     "sensor_alarm",    # a sensor's signal is implausible
     "size_reject",     # the gauge refused a part
-    "misplaced",       # handlings fail as if fixture or camera had moved: several in a row
 )  # fmt: skip
 WAITS = ("person", "blanks", "order", "robot", "changeover", "repair")
 EVENTS = ("start", "order_done", "order_released", "blanks_low", "starved", "rework_waits", "no_order")
