@@ -130,7 +130,9 @@ class Supervisor(Decider):
     def _perceive(self, asked: Asked) -> None:
         """Bring the belief about the size up to now: heat, wear, a new edge, a reading."""
         h = self.hyper
-        now = {k: asked.number(k) for k in ("spindle_c", "ambient_c", "edge_min")}
+        now = {k: asked.number(k) for k in ("spindle_c", "ambient_c", "edge_min", "reading_um", "corrected_um")}
+        if now == self._was:
+            return  # asked again before the same cut
         was = self._was or now
         warmer = h.um_per_k * (now["spindle_c"] - was["spindle_c"])
         warmer += h.um_per_ambient_k * (now["ambient_c"] - was["ambient_c"])

@@ -23,7 +23,7 @@ MODES = ("manual", "automated_basic", "automated", "autonomous")
 PARTS = ("cell", "handling", "process", "supervision")
 UNITS = ("eur", "operator_h", "engineer_h")
 _SECTIONS = ("capital", "running", "one_offs", "new_part_type")
-_KEYS = dict.fromkeys(("words", "roles", "handling", "learned_handling", "needs_people", *_SECTIONS), True)
+_KEYS = dict.fromkeys(("words", "roles", "handling", "learned_handling", "needs_people", "machines_per_operator", *_SECTIONS), True)
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Mode:
             trained policies that are compared as one way of working.
         learned_handling: Whether these are learned policies, whose data and computer are to be paid for.
         needs_people: Whether it cannot run a shift without a person.
+        machines_per_operator: At which it works best, found on validation shifts; None for the shift's own.
         capital: Bought once.
         running: Every year.
         one_offs: Once, before the first part.
@@ -67,6 +68,7 @@ class Mode:
     handling: tuple[str, ...]
     learned_handling: bool
     needs_people: bool
+    machines_per_operator: int | None = None
     capital: tuple[Entry, ...] = ()
     running: tuple[Entry, ...] = ()
     one_offs: tuple[Entry, ...] = ()
@@ -170,7 +172,7 @@ def load_mode(name: str) -> Mode:
         roles = _roles(values["roles"], source)
         _check_kinds(values, source)
         sections = {key: _entries(values[key], f"{source}: {key}") for key in _SECTIONS}
-    plain = {key: values[key] for key in ("words", "learned_handling", "needs_people")}
+    plain = {key: values[key] for key in ("words", "learned_handling", "needs_people", "machines_per_operator")}
     return Mode(Path(name).stem, roles=roles, handling=tuple(values["handling"]), **plain, **sections)
 
 
@@ -216,6 +218,9 @@ def _check_kinds(values: Mapping[str, Any], source: str) -> None:
         raise ValueError(f"{source}: handling is {skills!r}: allowed is a list of skills, one or more")
     if not isinstance(values["words"], str):
         raise ValueError(f"{source}: words is {values['words']!r}: allowed is text")
+    machines = values["machines_per_operator"]
+    if machines is not None and (type(machines) is not int or machines < 1):
+        raise ValueError(f"{source}: machines_per_operator is {machines!r}: allowed is null, or 1 or more")
     for key in ("learned_handling", "needs_people"):
         if not isinstance(values[key], bool):
             raise ValueError(f"{source}: {key} is {values[key]!r}: allowed are true and false")

@@ -90,7 +90,7 @@ class Study:
         found = flat(figures(self.totals(way)))
         if self.n < LEAST_SHIFTS:
             return {name: Interval(_defined(value), None) for name, value in found.items()}
-        again = self._resample(way)
+        again = self.resampled(way)
         return {
             name: Interval(_defined(value), percentiles([a[name] for a in again]))
             for name, value in found.items()
@@ -102,7 +102,7 @@ class Study:
         found = {name: a[name] - b[name] for name in a}
         if self.n < LEAST_SHIFTS:
             return {name: Difference(_defined(value), None, None) for name, value in found.items()}
-        pairs = zip(self._resample(first), self._resample(second), strict=True)
+        pairs = zip(self.resampled(first), self.resampled(second), strict=True)
         again = [{name: x[name] - y[name] for name in found} for x, y in pairs]
         p = self._swap_test(first, second, found)
         adjusted = holm(p)
@@ -111,8 +111,8 @@ class Study:
             for name, value in found.items()
         }
 
-    def _resample(self, way: str) -> list[dict[str, float]]:
-        """Metrics of each resample; all ways see the same shifts in the same resample."""
+    def resampled(self, way: str) -> list[dict[str, float]]:
+        """Return the metrics of each resample; all ways see the same shifts in the same resample."""
         if way not in self._resampled:
             rows = self.rows[way]
             of_policies = np.tensordot(self._policies[len(rows)], rows, 1)  # (resamples, shifts, columns)

@@ -107,7 +107,7 @@ def compare_json(worked: Sequence[Worked], seeds: Sequence[int], seed: int, **ex
     return {
         "primary": PRIMARY,
         "n_shifts": study.n,
-        "n_policies": {one.name: len(one.shifts) for one in worked},
+        "n_policies": max(len(one.shifts) for one in worked),
         "seeds": list(seeds),
         "modes": modes,
         "paired": paired([one.name for one in worked], study),
