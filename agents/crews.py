@@ -35,7 +35,9 @@ def create(name: str, hyper: Mapping[str, Any] | None = None) -> Decider:
     return kind(fill(kind.hyper_class, {**data, **(hyper or {})}, source))  # type: ignore[attr-defined, call-arg]
 
 
-def crew(roles: Mapping[str, str], hyper: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Decider]:
+def crew(
+    roles: Mapping[str, str], hyper: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Decider]:
     """Return a decider for every role; roles filled by the same name share one, and what it believes.
 
     Args:

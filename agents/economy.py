@@ -8,7 +8,7 @@ from typing import Any
 
 # Where nothing was told: a small lathe cell in central Europe.
 _PRICES = {
-    "machine_eur_per_h": 30.0, "labour_eur_per_h": 45.0, "edge_eur": 3.5, "blank_eur": 2.0,
+    "machine_eur_per_h": 10.0, "labour_eur_per_h": 45.0, "edge_eur": 3.5, "blank_eur_per_kg": 1.6,
     "escape_eur": 150.0, "electricity_eur_per_kwh": 0.2,
 }  # fmt: skip
 _MINUTES = {
@@ -26,6 +26,7 @@ class Economy:
         prices: By name.
         work_min: Usual minutes of a person's work, by name.
         tolerances_um: By part type.
+        cell_eur_per_h: What the cell costs an hour on top of the machine: capital and upkeep.
         operators: On duty.
         machines_per_operator: Cells that share one.
     """
@@ -33,11 +34,12 @@ class Economy:
     prices: Mapping[str, float]
     work_min: Mapping[str, float]
     tolerances_um: Mapping[str, float]
+    cell_eur_per_h: float
     operators: int
     machines_per_operator: int
 
     @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> Economy:
+    def of(cls, facts: Mapping[str, Any], cell_eur_per_h: float = 0.0) -> Economy:
         """Return what the facts of a shift tell; what they do not is a small cell's in central Europe."""
         process = facts.get("process", {})
         tolerances = {
@@ -49,6 +51,7 @@ class Economy:
             prices={**_PRICES, **facts.get("prices", {})},
             work_min={**_MINUTES, **facts.get("times_min", {})},
             tolerances_um=tolerances,
+            cell_eur_per_h=cell_eur_per_h,
             operators=int(facts.get("operators", 1)),
             machines_per_operator=int(facts.get("machines_per_operator", 1)),
         )
@@ -57,6 +60,7 @@ class Economy:
     sister_min = 0.1
     gauge_min = 0.33
     cycle_min = 2.0
+    blank_kg = 0.45
 
     def minutes(self, work: str) -> float:
         """Return the usual minutes of a person's work, 5 where nobody told."""
@@ -69,7 +73,7 @@ class Economy:
 
     def machine_eur(self, minutes: float) -> float:
         """Return what minutes of the machine cost."""
-        return minutes / 60.0 * self.prices["machine_eur_per_h"]
+        return minutes / 60.0 * (self.prices["machine_eur_per_h"] + self.cell_eur_per_h)
 
     def person_eur(self, minutes: float) -> float:
         """Return what minutes of a person at the standing machine cost, coming included."""
@@ -93,7 +97,7 @@ class Economy:
     @property
     def remake_eur(self) -> float:
         """What a bad part that is caught costs: blank and time."""
-        return self.prices["blank_eur"] + self.machine_eur(self.cycle_min)
+        return self.blank_kg * self.prices["blank_eur_per_kg"] + self.machine_eur(self.cycle_min)
 
     @property
     def sorted_out_eur(self) -> float:

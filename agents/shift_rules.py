@@ -140,7 +140,9 @@ class Manual(RuleDecider):
         """Clears it with a hand."""
         fault = asked.text("fault")
         if fault == "tool_broken":
-            return asked.first("machinist: the edge is gone, take the next", "swap_broken_tool", "call_person")
+            return asked.first(
+                "machinist: the edge is gone, take the next", "swap_broken_tool", "call_person"
+            )
         if fault == "size_reject":
             return asked.first("machinist: set it aside and go on", "go_on", "call_person")
         return asked.first(f"machinist: clear it by hand ({fault})", "call_person")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from agents.beliefs import Average, Chance, Size, failing
+from agents.beliefs import Average, Size, failing
 from agents.decider import Answer, Asked, Decider
 from agents.economy import Economy
 from agents.supervisor_cell import Orders, Recovery
@@ -39,6 +39,7 @@ class SupervisorHyper:
         shaking_mm_s: Vibration at which the cut is made gentler.
         trust: How many trials the knowledge of a fault's ways out counts for.
         late_eur_per_h: What an hour of lateness of an order is held to cost.
+        cell_eur_per_h: What the cell costs an hour on top of the machine.
         watched_cycles: Cycles that a person watches of a part type that is new.
     """
 
@@ -59,6 +60,7 @@ class SupervisorHyper:
     shaking_mm_s: float = 3.5
     trust: float = 6.0
     late_eur_per_h: float = 20.0
+    cell_eur_per_h: float = 15.0
     watched_cycles: float = 75.0
 
 
@@ -74,7 +76,7 @@ class Supervisor(Decider):
         """Begin a shift with the beliefs that are known beforehand."""
         super().reset(facts, seed)
         h = self.hyper
-        self.economy = Economy.of(facts)
+        self.economy = Economy.of(facts, h.cell_eur_per_h)
         self.recovery = Recovery(self.economy, h.trust)
         self.orders = Orders(self.economy, h.late_eur_per_h)
         self.size = Size(0.0, h.setting_um**2)
@@ -130,7 +132,9 @@ class Supervisor(Decider):
     def _perceive(self, asked: Asked) -> None:
         """Bring the belief about the size up to now: heat, wear, a new edge, a reading."""
         h = self.hyper
-        now = {k: asked.number(k) for k in ("spindle_c", "ambient_c", "edge_min", "reading_um", "corrected_um")}
+        now = {
+            k: asked.number(k) for k in ("spindle_c", "ambient_c", "edge_min", "reading_um", "corrected_um")
+        }
         if now == self._was:
             return  # asked again before the same cut
         was = self._was or now
@@ -212,4 +216,6 @@ class Supervisor(Decider):
         values: dict[str, float | str] = {"first_article": "yes"}
         if best == "generalise":
             values["watched_cycles"] = float(watched)
-        return Answer(best, values, f"{asked.text('new_type')} is {kind or 'unknown'}, {parts:.0f} parts: EUR {told}")
+        return Answer(
+            best, values, f"{asked.text('new_type')} is {kind or 'unknown'}, {parts:.0f} parts: EUR {told}"
+        )

@@ -89,7 +89,9 @@ class Recovery:
         best = min(eur, key=lambda tool: (eur[tool], tool))
         if best != "call_person":
             self._tried = (fault, best, attempt)
-        told = ", ".join(f"{tool} {value:.2f}" for tool, value in sorted(eur.items(), key=lambda item: item[1]))
+        told = ", ".join(
+            f"{tool} {value:.2f}" for tool, value in sorted(eur.items(), key=lambda item: item[1])
+        )
         return asked.first(f"{fault}, attempt {attempt + 1}: EUR {told}", best)
 
 
@@ -108,13 +110,17 @@ class Orders:
         """Answer a dispatch decision."""
         money, event = self._economy, asked.text("event")
         if event in ("blanks_low", "starved") and "refill_tray" in asked.tools:
-            return asked.first(f"{asked.number('blanks'):.0f} blanks left: ask before it starves", "refill_tray")
+            return asked.first(
+                f"{asked.number('blanks'):.0f} blanks left: ask before it starves", "refill_tray"
+            )
         waiting = asked.number("rework")
         if event in ("rework_waits", "no_order") and waiting > 0 and "rework_parts" in asked.tools:
             cost = money.person_eur(money.minutes("rework_part") * waiting)
             worth = waiting * money.remake_eur
             if worth > cost:
-                return asked.first(f"rework of {waiting:.0f} is worth {worth:.2f}, costs {cost:.2f} EUR", "rework_parts")
+                return asked.first(
+                    f"rework of {waiting:.0f} is worth {worth:.2f}, costs {cost:.2f} EUR", "rework_parts"
+                )
         orders = open_orders(asked)
         if "start_order" in asked.tools and orders:
             return self._order(asked, orders)

@@ -82,7 +82,9 @@ class LanguageSupervisor(Decider):
         """Begin a shift; the tools' specifications are among the facts."""
         super().reset(facts, seed)
         if not self.hyper.url:
-            raise ValueError("url is '': the language supervisor needs an endpoint, such as http://127.0.0.1:8000/v1")
+            raise ValueError(
+                "url is '': the language supervisor needs an endpoint, such as http://127.0.0.1:8000/v1"
+            )
         self.fallback.reset(facts, seed)
         self.specs = facts["tools"]
         self.asked = self.refused = self._in_a_row = 0

@@ -13,6 +13,7 @@ import statistics
 from collections import defaultdict
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from configs.figures import within
 from envs.shift.spec import ShiftSpec, WorkTime
@@ -67,7 +68,7 @@ def calibrated(spec: ShiftSpec, path: Path) -> ShiftSpec:
     rates = {kind: len(events[kind]) for kind in _FAILURES if kind in events}
     if rates and run_h <= 0.0:
         raise ValueError(f"{path} has failures and no run_h: the hours that were watched are needed")
-    times = {f"{kind}_mtbf_h": run_h / n for kind, n in rates.items()}
+    times: dict[str, Any] = {f"{kind}_mtbf_h": run_h / n for kind, n in rates.items()}
     for kind, key, scale in (("machine", "machine_mttr_h", 1 / 60.0), ("robot", "robot_mttr_min", 1.0)):
         if kind in rates:
             times[key] = max(1e-3, statistics.fmean(events[kind]) * scale)

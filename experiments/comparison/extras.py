@@ -48,7 +48,8 @@ def draw_extras(config: Config, plan: Plan, directory: RunDirectory, folder: Fol
         mode.name: counts(one for row in ledgers[mode.name].values() for one in row) for mode in plan.modes
     }
     freight = {
-        mode.name: [[freight_kg(one) for one in row] for row in ledgers[mode.name].values()] for mode in plan.modes
+        mode.name: [[freight_kg(one) for one in row] for row in ledgers[mode.name].values()]
+        for mode in plan.modes
     }
     found.entries["regions"] = by_region(plan.modes, worked, freight, finance=config.finance, seed=plan.seed)
     if config.equal_staffing or (reading and (folder.path / "equal").is_dir()):
@@ -109,7 +110,10 @@ def _factorial(plan: Plan, base: Mode, other: Mode, folder: Folder, reading: boo
     named = [(levels, mode.name) for levels, mode in cells]
     return {
         "cells": {
-            mode.name: {"mean": study.figures(mode.name)[PRIMARY].mean, "ci95": study.figures(mode.name)[PRIMARY].ci95}
+            mode.name: {
+                "mean": study.figures(mode.name)[PRIMARY].mean,
+                "ci95": study.figures(mode.name)[PRIMARY].ci95,
+            }
             for mode in beside.modes
         },
         "effects": effects(study, named),

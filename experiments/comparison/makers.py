@@ -60,7 +60,11 @@ def parse_record(text: str) -> tuple[str, Path]:
 
 
 def record_cycles(
-    who: str, file: Path, n: int, strengths: tuple[int, ...] = STRENGTHS, on_done: Callable[[], None] | None = None
+    who: str,
+    file: Path,
+    n: int,
+    strengths: tuple[int, ...] = STRENGTHS,
+    on_done: Callable[[], None] | None = None,
 ) -> Table:
     """Record cycles of an agent or run into a table; groups that are in the file already are kept.
 
@@ -84,9 +88,7 @@ def record_cycles(
     return table
 
 
-def _recorded(
-    who: str, group: tuple[str, bool, int], n: int, on_done: Callable[[], None] | None
-) -> Group:
+def _recorded(who: str, group: tuple[str, bool, int], n: int, on_done: Callable[[], None] | None) -> Group:
     task, nested, strength = group
     rows: list[Row] = []
     seeds = range(FIRST_SEED, FIRST_SEED + n)

@@ -81,8 +81,14 @@ MAPS: Mapping[str, tuple[Squares, Sequence[float], Sequence[float]]] = {
 
 
 def work_maps(
-    pair: Sequence[Mode], spec: ShiftSpec, seeds: Sequence[int], money: Money, file: Path, *,
-    handling: str, workers: int,
+    pair: Sequence[Mode],
+    spec: ShiftSpec,
+    seeds: Sequence[int],
+    money: Money,
+    file: Path,
+    *,
+    handling: str,
+    workers: int,
 ) -> list[Square]:
     """Work the shifts of both maps that are not in the file yet, and return all of them.
 
@@ -121,7 +127,12 @@ def read_squares(file: Path) -> list[Square]:
 
 
 def grid_of(
-    name: str, squares: Sequence[Square], pair: tuple[str, str], burdens: Mapping[str, Burden], *, one_offs: bool = True
+    name: str,
+    squares: Sequence[Square],
+    pair: tuple[str, str],
+    burdens: Mapping[str, Burden],
+    *,
+    one_offs: bool = True,
 ) -> Grid:
     """Return the difference `pair[0] - pair[1]` of the cost of a good part over a map."""
     _, xs, ys = MAPS[name]
@@ -180,5 +191,3 @@ def extra_eur(square: Square, burden: Burden, *, one_offs: bool) -> float:
         per_h += burden.one_offs_eur_per_h
         new = burden.new_part_type_eur * square.new_types
     return per_h * square.pot_h + new
-
-

@@ -32,6 +32,7 @@ def mixed(base: Mode, other: Mode, levels: Sequence[bool]) -> Mode:
         for role in base.roles
     }
     handler = other if on["handling"] else base
+    sections = ("capital", "running", "one_offs", "new_part_type")
 
     def entries(section: str) -> tuple[Entry, ...]:
         ours: tuple[Entry, ...] = getattr(base, section)
@@ -39,12 +40,13 @@ def mixed(base: Mode, other: Mode, levels: Sequence[bool]) -> Mode:
         kept = [e for e in ours if not on.get(e.part, False)]
         return (*kept, *(e for e in theirs if on.get(e.part, False)))
 
+    costs: dict[str, Any] = {section: entries(section) for section in sections}
     name = "+".join(f for f in FACTORS if on[f]) or base.name
     return replace(
         base, name=name, words=f"{base.name} with the {other.name} mode's {name}", roles=roles,
         handling=handler.handling, learned_handling=handler.learned_handling,
         machines_per_operator=base.machines_per_operator,
-        **{section: entries(section) for section in ("capital", "running", "one_offs", "new_part_type")},
+        **costs,
     )  # fmt: skip
 
 

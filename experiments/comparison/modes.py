@@ -23,7 +23,10 @@ MODES = ("manual", "automated_basic", "automated", "autonomous")
 PARTS = ("cell", "handling", "process", "supervision")
 UNITS = ("eur", "operator_h", "engineer_h")
 _SECTIONS = ("capital", "running", "one_offs", "new_part_type")
-_KEYS = dict.fromkeys(("words", "roles", "handling", "learned_handling", "needs_people", "machines_per_operator", *_SECTIONS), True)
+_KEYS = dict.fromkeys(
+    ("words", "roles", "handling", "learned_handling", "needs_people", "machines_per_operator", *_SECTIONS),
+    True,
+)
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,9 @@ def burden(mode: Mode, region: Region, finance: Finance) -> Burden:
 
 def mode_names() -> tuple[str, ...]:
     """Return the modes that ship, from the least to the most able, then any others."""
-    found = {p.name[:-5] for p in (files("configs") / "compare" / "modes").iterdir() if p.name[-5:] == ".yaml"}
+    found = {
+        p.name[:-5] for p in (files("configs") / "compare" / "modes").iterdir() if p.name[-5:] == ".yaml"
+    }
     return (*(name for name in MODES if name in found), *sorted(found - set(MODES)))
 
 
@@ -171,8 +176,10 @@ def load_mode(name: str) -> Mode:
         values = check_keys(data, _KEYS, source)
         roles = _roles(values["roles"], source)
         _check_kinds(values, source)
-        sections = {key: _entries(values[key], f"{source}: {key}") for key in _SECTIONS}
-    plain = {key: values[key] for key in ("words", "learned_handling", "needs_people", "machines_per_operator")}
+        sections: dict[str, Any] = {key: _entries(values[key], f"{source}: {key}") for key in _SECTIONS}
+    plain = {
+        key: values[key] for key in ("words", "learned_handling", "needs_people", "machines_per_operator")
+    }
     return Mode(Path(name).stem, roles=roles, handling=tuple(values["handling"]), **plain, **sections)
 
 

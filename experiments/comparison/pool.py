@@ -54,7 +54,9 @@ def run_jobs(
         tries = 0 if done else tries + 1
         left = [index for index in left if index not in done]
         if left and tries >= _TRIES:
-            raise UserError(f"workers died {tries} times without finishing a job (out of memory?): fewer --workers")
+            raise UserError(
+                f"workers died {tries} times without finishing a job (out of memory?): fewer --workers"
+            )
 
 
 def _round(

@@ -199,7 +199,9 @@ def disturbed_parts(ledgers: Mapping[str, Ledger]) -> list[str]:
             if event.subject.startswith("part-"):
                 current = event.subject
                 here.add(current)
-            if event.kind in ("alarm", "retry") or (event.kind == "decision" and event.subject == "fault_handling"):
+            if event.kind in ("alarm", "retry") or (
+                event.kind == "decision" and event.subject == "fault_handling"
+            ):
                 trouble[current] += 1
         common = here if common is None else common & here
     return sorted(common or (), key=lambda part: (-trouble[part], part))

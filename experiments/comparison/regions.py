@@ -30,8 +30,12 @@ def moved(sums: Totals, region_name: str, finance: Finance, freight_kg: float) -
 
 
 def by_region(
-    modes: Sequence[Mode], worked: Sequence[Worked], freight: Mapping[str, Sequence[Sequence[float]]], *,
-    finance: str, seed: int,
+    modes: Sequence[Mode],
+    worked: Sequence[Worked],
+    freight: Mapping[str, Sequence[Sequence[float]]],
+    *,
+    finance: str,
+    seed: int,
 ) -> dict[str, Any]:
     """Return the cost of a good part of every mode in every region, and its spread over the regions.
 
@@ -55,9 +59,7 @@ def by_region(
                 for row, weights, types in zip(one.shifts, freight[mode.name], one.new_types, strict=True)
             ]
     study = Study(ways, seed)
-    cost = {
-        mode.name: {name: _cost(study, f"{mode.name}@{name}") for name in REGIONS} for mode in modes
-    }
+    cost = {mode.name: {name: _cost(study, f"{mode.name}@{name}") for name in REGIONS} for mode in modes}
     return {"cost_per_good_part": cost, "spread": {mode.name: _spread(study, mode.name) for mode in modes},
             "increment": _increment(study, [mode.name for mode in modes])}  # fmt: skip
 

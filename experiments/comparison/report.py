@@ -63,7 +63,9 @@ def report_html(
 
 def _opening(plan: Plan, result: Mapping[str, Any]) -> Iterator[str]:
     strong = {k: v for k, v in result["strengths"].items() if v}
-    disturbed = ", ".join(f"{words(k)} {v}" for k, v in strong.items()) or "none beyond the usual (strength 0)"
+    disturbed = (
+        ", ".join(f"{words(k)} {v}" for k, v in strong.items()) or "none beyond the usual (strength 0)"
+    )
     yield html.paragraph(
         f"{result['n_shifts']} paired shifts of {plan.spec.hours:g} h, the same blanks, tools, days and orders for "
         f"every way of working; {result['region']}; disturbances: {disturbed}. Cost counts scheduled machine "
@@ -72,7 +74,12 @@ def _opening(plan: Plan, result: Mapping[str, Any]) -> Iterator[str]:
     yield html.table(
         ["way of working", "what it is", "machines per operator", "who handles the parts"],
         [
-            [words(m.name), m.words, str(staffed(plan.spec, m).people.machines_per_operator), _handler(m, plan)]
+            [
+                words(m.name),
+                m.words,
+                str(staffed(plan.spec, m).people.machines_per_operator),
+                _handler(m, plan),
+            ]
             for m in plan.modes
         ],
     )
@@ -143,15 +150,27 @@ def _figures(result: Mapping[str, Any]) -> Iterator[str]:
     modes = list(result["modes"])
     yield html.table(
         ["", "metric", *map(words, modes)],
-        [[group, label(metric, unit), *(_entry(found[m]) for m in modes)] for group, metric, unit, found in rows],
+        [
+            [group, label(metric, unit), *(_entry(found[m]) for m in modes)]
+            for group, metric, unit, found in rows
+        ],
     )
     yield html.heading("Paired differences", 3)
-    pairs = [p for p in ("autonomous_vs_automated", "autonomous_vs_manual", "automated_vs_manual") if p in result["paired"]]
+    pairs = [
+        p
+        for p in ("autonomous_vs_automated", "autonomous_vs_manual", "automated_vs_manual")
+        if p in result["paired"]
+    ]
     table, marks = [], []
     for _, metric, unit, _ in rows:
         found = [result["paired"][pair].get(metric) for pair in pairs]
         if all(one is not None for one in found):
-            table.append([label(metric, unit), *(_difference(o) if o["difference"] is not None else "-" for o in found)])
+            table.append(
+                [
+                    label(metric, unit),
+                    *(_difference(o) if o["difference"] is not None else "-" for o in found),
+                ]
+            )
             marks.append(["", *(o["verdict"] if o["verdict"] != "undecided" else "" for o in found)])
     yield html.table(["metric", *map(words, pairs)], table, marks)
     yield html.paragraph(
@@ -188,7 +207,10 @@ def _money(worked: Sequence[Worked], plan: Plan) -> Iterator[str]:
         if e.part != "handling" or mode.learned_handling
     ]  # fmt: skip
     yield html.heading("What each way costs besides the shift", 3)
-    yield html.table(["way", "what", "how much", "range", "when", "standing", "source"], [[*r[:4], words(r[4]), *r[5:]] for r in rows])
+    yield html.table(
+        ["way", "what", "how much", "range", "when", "standing", "source"],
+        [[*r[:4], words(r[4]), *r[5:]] for r in rows],
+    )
 
 
 # --- Time ------------------------------------------------------------------------------------------
@@ -197,7 +219,9 @@ def _money(worked: Sequence[Worked], plan: Plan) -> Iterator[str]:
 def _time(worked: Sequence[Worked], first: Mapping[str, Sequence[Ledger]], plan: Plan) -> Iterator[str]:
     yield html.heading("Where the time goes")
     steps = {one.name: reading.waterfall_min(sum(one.shifts[0][1:], one.shifts[0][0])) for one in worked}
-    yield html.Raw(waterfall(steps, "From scheduled minutes to minutes of good parts (OEE), all shifts", "min"))
+    yield html.Raw(
+        waterfall(steps, "From scheduled minutes to minutes of good parts (OEE), all shifts", "min")
+    )
     n = len(plan.seeds)
     lost = {
         name: {cause: minutes / n for cause, minutes in reading.losses_min(rows, plan.spec.unit).items()}
@@ -211,7 +235,9 @@ def _one_shift(first: Mapping[str, Sequence[Ledger]], plan: Plan) -> Iterator[st
     yield html.heading("One shift")
     lanes = {name: reading.lane(ledger, plan.spec.unit) for name, ledger in one.items()}
     marks = {name: reading.visits(ledger) for name, ledger in one.items()}
-    yield html.Raw(gantt(lanes, marks, f"Shift {plan.seeds[0]}: what the machine did, and when people were there"))
+    yield html.Raw(
+        gantt(lanes, marks, f"Shift {plan.seeds[0]}: what the machine did, and when people were there")
+    )
     chart = run_chart(one)
     if chart:
         yield html.Raw(chart)
@@ -220,7 +246,10 @@ def _one_shift(first: Mapping[str, Sequence[Ledger]], plan: Plan) -> Iterator[st
         yield html.heading(f"The same disturbed blank, {parts[0]}, in each way of working", 3)
         yield html.lanes(
             [
-                (words(name), [reading.told(event) for event in reading.part_story(ledger, parts[0])[:_STORY]])
+                (
+                    words(name),
+                    [reading.told(event) for event in reading.part_story(ledger, parts[0])[:_STORY]],
+                )
                 for name, ledger in one.items()
             ]
         )
@@ -249,7 +278,10 @@ def _people(first: Mapping[str, Sequence[Ledger]], result: Mapping[str, Any]) ->
         yield html.Raw(pareto(per_shift, "Calls of a person in a shift, by reason", ""))
     also = result["also"]
     keys = [key for key in next(iter(also.values())) if not key.endswith("ci95")]
-    yield html.table(["", *map(words, also)], [[words(key), *(number(found[key]) for found in also.values())] for key in keys])
+    yield html.table(
+        ["", *map(words, also)],
+        [[words(key), *(number(found[key]) for found in also.values())] for key in keys],
+    )
     yield html.paragraph(
         "A mis-seat is undetected where the part was cut although its run-out or gap is beyond the limit. Hours attended "
         "are those at the cell; hours paid hold a share of what the operators' idle time costs.",
@@ -267,7 +299,10 @@ def _besides(result: Mapping[str, Any], extras: Extras) -> Iterator[str]:
         metrics = list(next(iter(found["modes"].values())))
         yield html.table(
             ["way of working", *map(words, metrics)],
-            [[words(name), *(_entry(entries[m]) for m in metrics)] for name, entries in found["modes"].items()],
+            [
+                [words(name), *(_entry(entries[m]) for m in metrics)]
+                for name, entries in found["modes"].items()
+            ],
         )
     if "factorial" in result:
         yield from _factorial(result["factorial"])
@@ -286,7 +321,9 @@ def _factorial(found: Mapping[str, Any]) -> Iterator[str]:
         for name, one in found["effects"].items()
     ]
     yield html.table(["factor", "EUR a good part", "without one-offs"], rows)
-    yield html.table(["cell", "cost per good part (EUR)"], [[words(n), _entry(e)] for n, e in found["cells"].items()])
+    yield html.table(
+        ["cell", "cost per good part (EUR)"], [[words(n), _entry(e)] for n, e in found["cells"].items()]
+    )
     note = "Each factor's change of the cost, averaged over the levels of the others. "
     if found["handling_is_the_same"]:
         note += "Handling is no factor here: both ways use the same skill until a learned policy's cycles are recorded."
@@ -311,7 +348,8 @@ def _regions(found: Mapping[str, Any]) -> Iterator[str]:
     yield html.table(["EUR a good part", *names, "dearest over cheapest, less 1"], rows)
     if found["increment"]:
         yield html.table(
-            ["autonomous less automated (EUR)", *names], [["", *(_signed(found["increment"][name]) for name in names)]]
+            ["autonomous less automated (EUR)", *names],
+            [["", *(_signed(found["increment"][name]) for name in names)]],
         )
     spread = found["spread"]
     if all(spread.get(m, {}).get("mean") is not None for m in ("manual", "automated", "autonomous")):

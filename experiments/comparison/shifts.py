@@ -21,6 +21,7 @@ HANDLING = ("recorded", "physics")
 # Shifts that are opened once, after tuning; those for tuning lie elsewhere.
 TEST_SEED = 1_000_000
 VALIDATION_SEED = 3_000_000
+_WARM_SEED = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,36 @@ def seeds_of(seed: int, n: int, *, validation: bool = False) -> list[int]:
 
 def run_shift(job: Job) -> Ledger:
     """Return the ledger of a job's shift."""
-    from envs.shift import Shift
+    from envs.shift.shift import Shift, drawn_state
 
     handling = handling_of(job.skill, job.handling)
-    return Shift(job.spec, job.seed, handling).run(crew(job.mode.roles, job.hyper))
+    state = drawn_state(_warm(job), job.seed)
+    return Shift(job.spec, job.seed, handling, state).run(crew(job.mode.roles, job.hyper))
+
+
+_WARMED: dict[str, Any] = {}
+_MOST_WARMED = 64
+
+
+def _warm(job: Job) -> Any:
+    """Return what a long run leaves in this way of working, to begin shifts from.
+
+    It is made with recorded cycles whatever handles the shift itself, where there are some, as it only sets the
+    scene; the seed of the long run is the same for all ways.
+    """
+    from envs.shift.shift import warm_states
+
+    from envs.shift.cycles import recorded_skills
+
+    key = fingerprint(job.mode.roles, job.spec, job.skill, job.hyper)
+    if key not in _WARMED:
+        if len(_WARMED) >= _MOST_WARMED:
+            _WARMED.clear()
+        recorded = job.handling == "recorded" or job.skill in recorded_skills()
+        handling = handling_of(job.skill, "recorded" if recorded else job.handling)
+        made = crew(job.mode.roles, job.hyper)
+        _WARMED[key] = warm_states(job.spec, handling, made, seed=_WARM_SEED)
+    return _WARMED[key]
 
 
 def handling_of(skill: str, kind: str) -> Any:
@@ -101,9 +128,7 @@ def run_all(jobs: Sequence[Job], workers: int, *, executor: str = "processes", t
         run_jobs(leave_ledger, left, workers, lambda *_: bar.update(1) and None, executor)
 
 
-def map_shifts(
-    function: Callable[[Job], Any], jobs: Sequence[Job], workers: int, title: str
-) -> list[Any]:
+def map_shifts(function: Callable[[Job], Any], jobs: Sequence[Job], workers: int, title: str) -> list[Any]:
     """Return `function(job)` for every job, in their order, with a bar on stderr."""
     import sys
 

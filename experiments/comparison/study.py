@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from envs.ledger import Ledger
 from envs.prices import load_prices, load_region
 from envs.shift.spec import Block, ShiftSpec, load_shift
+from experiments.compare import quickly
 from experiments.comparison.modes import Burden, Mode, burden, load_finance, load_mode
 from experiments.comparison.results import Worked, compare_json
 from experiments.comparison.shifts import Folder, fingerprint, jobs_of, run_all, seeds_of, staffed
 from experiments.comparison.summing import Money, new_types, totals_of
-from experiments.compare import quickly
 from experiments.errors import UserError, unknown, user_input
 from experiments.run import RunDirectory, manifest, usable_cores
 
@@ -62,19 +62,27 @@ def compare(config: Config) -> Done:
     from experiments.comparison.report import report_html
 
     where = config.ledgers or config.resume
-    folder = Folder(where / LEDGERS if where is not None and (where / LEDGERS).is_dir() else where) if where else None
+    folder = (
+        Folder(where / LEDGERS if where is not None and (where / LEDGERS).is_dir() else where)
+        if where
+        else None
+    )
     if config.ledgers is not None and folder is not None:
         config = again(config, folder.study())
     plan = plan_of(config)
     again_only = config.ledgers is not None
     directory = RunDirectory.create(
-        config.resume if config.resume is not None else config.out, "compare", resume=config.resume is not None
+        config.resume if config.resume is not None else config.out,
+        "compare",
+        resume=config.resume is not None,
     )
     if folder is None or not again_only:
         folder = Folder(directory / LEDGERS)
         folder.begin(description(config, plan))
         run_all(
-            jobs_of(plan.modes, plan.spec, plan.seeds, folder, plan.handling), plan.workers, executor=plan.executor
+            jobs_of(plan.modes, plan.spec, plan.seeds, folder, plan.handling),
+            plan.workers,
+            executor=plan.executor,
         )
     ledgers = read(plan, folder)
     worked = [work_of(mode, ledgers[mode.name], plan) for mode in plan.modes]
@@ -93,7 +101,9 @@ def again(config: Config, study: Mapping[str, Any]) -> Config:
     if not isinstance(kept, Mapping):
         raise UserError("study.json has no key 'config': it is not of these ledgers")
     names = ("modes", "shift", "shifts", "hours", "stress", "people", "orders", "handling", "seed", "quick")
-    values = {name: tuple(kept[name]) if isinstance(kept[name], list) else kept[name] for name in names}
+    values: dict[str, Any] = {
+        name: tuple(kept[name]) if isinstance(kept[name], list) else kept[name] for name in names
+    }
     calibrate = kept.get("calibrate")
     return replace(config, **values, calibrate=Path(calibrate) if calibrate else None)
 
@@ -128,7 +138,14 @@ def plan_of(config: Config) -> Plan:
     n, _ = quickly(config)
     workers = config.workers or usable_cores()
     return Plan(
-        modes, spec, tuple(seeds_of(config.seed, n)), config.handling, money, config.seed, workers, config.executor
+        modes,
+        spec,
+        tuple(seeds_of(config.seed, n)),
+        config.handling,
+        money,
+        config.seed,
+        workers,
+        config.executor,
     )
 
 
@@ -188,7 +205,10 @@ def description(config: Config, plan: Plan) -> dict[str, Any]:
     return {
         "config": {name: getattr(config, name) for name in kept},
         "shift": fingerprint(plan.spec),
-        "modes": {mode.name: fingerprint(mode.roles, mode.handling, mode.machines_per_operator) for mode in plan.modes},
+        "modes": {
+            mode.name: fingerprint(mode.roles, mode.handling, mode.machines_per_operator)
+            for mode in plan.modes
+        },
         "seeds": list(plan.seeds),
     }
 
@@ -214,7 +234,9 @@ Ledgers = Mapping[str, Mapping[str, Sequence[Ledger]]]
 def read(plan: Plan, folder: Folder) -> dict[str, dict[str, list[Ledger]]]:
     """Return the ledgers by mode and skill, in the order of the seeds."""
     return {
-        mode.name: {skill: [folder.read(mode.name, skill, seed) for seed in plan.seeds] for skill in mode.handling}
+        mode.name: {
+            skill: [folder.read(mode.name, skill, seed) for seed in plan.seeds] for skill in mode.handling
+        }
         for mode in plan.modes
     }
 

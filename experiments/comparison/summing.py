@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from envs.shift.shift import planned_run_s
+
 from envs.ledger import Ledger
 from envs.prices import Prices, Region
-from envs.shift.orders import planned_part_s
 from envs.shift.spec import ShiftSpec
 from experiments.comparison.modes import Finance
 from experiments.stats import wilson_interval
@@ -25,18 +26,9 @@ class Money:
     boundary: str
 
 
-def planned_run_s(ledger: Ledger, spec: ShiftSpec) -> dict[str, float]:
-    """Return the planned run time by part type: of those that ship, and of new ones as the ledger tells."""
-    planned = {part.name: planned_part_s(part) for part in spec.orders.types}
-    for event in ledger.select("order_released"):
-        if "planned_s" in event.data:
-            planned.setdefault(event.data["part_type"], event.data["planned_s"])
-    return planned
-
-
 def totals_of(ledger: Ledger, spec: ShiftSpec, money: Money) -> Totals:
     """Return what a shift adds up to, without what a mode costs besides."""
-    setting = Setting(spec.unit, planned_run_s(ledger, spec), money.prices, money.region, money.boundary)
+    setting = Setting(spec.unit, planned_run_s(ledger), money.prices, money.region, money.boundary)
     return totals(ledger, setting)
 
 
@@ -54,7 +46,9 @@ def freight_kg(ledger: Ledger) -> float:
     """Return the mass of all good parts, chips cut off."""
     good = {e.subject for e in ledger.select("part_good")}
     return sum(
-        e.data["mass_kg"] - e.data.get("chips_kg", 0.0) for e in ledger.select("material") if e.subject in good
+        e.data["mass_kg"] - e.data.get("chips_kg", 0.0)
+        for e in ledger.select("material")
+        if e.subject in good
     )
 
 
@@ -81,7 +75,11 @@ def counts(ledgers: Iterable[Ledger]) -> dict[str, Any]:
             elif event.kind == "collision":
                 crashes += event.subject != "robot"
                 wrong += event.data.get("cause") == "wrong part"
-            elif event.kind == "characteristic" and event.data["name"] == "runout_mm" and event.subject not in seen:
+            elif (
+                event.kind == "characteristic"
+                and event.data["name"] == "runout_mm"
+                and event.subject not in seen
+            ):
                 seen.add(event.subject)
                 cut += 1
                 misseated += event.data["value"] > event.data["upper"]

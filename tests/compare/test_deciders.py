@@ -52,7 +52,7 @@ def test_a_crew_shares_one_decider_between_its_roles():
 
 
 def test_unknown_names_say_what_is_allowed():
-    with pytest.raises(AgentError, match="unknown agent 'automatd'.*did you mean 'automated'"):
+    with pytest.raises(AgentError, match=r"unknown agent 'automatd'.*did you mean 'automated'"):
         create("automatd")
     with pytest.raises(AgentError, match="role 'dispatch' is filled by nobody"):
         crew({role: "manual" for role in ROLES if role != "dispatch"})
