@@ -15,6 +15,8 @@ from envs.shift.decision import Choice, Decision
 
 Process = Generator[Any, Any, Any]
 Steps = Generator[Decision, Choice, None]
+# So many decisions without any time going by are a loop.
+_AT_ONCE = 10_000
 
 
 class Signal:
@@ -64,7 +66,12 @@ class Kernel:
         self.now_s = until_s
 
     def _resume(self, process: Process, value: Any) -> Steps:
-        while True:
+        """Let a process go on until it waits.
+
+        Raises:
+            RuntimeError: where it decides for ever and never waits.
+        """
+        for _ in range(_AT_ONCE):
             try:
                 asked = process.send(value)
             except StopIteration:
@@ -79,6 +86,7 @@ class Kernel:
             else:
                 self._push(self.now_s + asked, process, None)
                 return
+        raise RuntimeError(f"{_AT_ONCE} decisions at {self.now_s} s: nothing goes on")
 
     def _push(self, at_s: float, what: Process | Signal, value: Any) -> None:
         self._count += 1

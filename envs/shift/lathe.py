@@ -1,7 +1,7 @@
 """The machine tool in a shift: `envs.machining` a part at a time, its state kept from part to part.
 
-What falls by chance to a blank follows from the blank's number, what an edge lasts from the edge's. Waiting cools
-the machine as it does there; the time between cuts comes from the shift.
+What falls by chance to a blank follows from the blank's number, what an edge lasts from the edge's. Waiting
+cools the machine as it does there; the time between cuts comes from the shift.
 """
 
 from __future__ import annotations
@@ -197,6 +197,10 @@ class Lathe:
         warming = process.times.warm_up_min if warmed else 0.0
         before_kwh = (max(0.0, waited_min - warming) * idle_kw.ready + warming * idle_kw.warm_up) / 60.0
         cutting_min = float(part.cutting_min[0])
+        if part.broke[0]:  # nobody has been there yet who would put right what else is amiss
+            state = replace(
+                state, coolant_lost=self.state.coolant_lost, chuck_lost=self.state.chuck_lost
+            )  # fmt: skip
         self.state, self._said = state, said
         broke, jammed = bool(part.broke[0]), bool(part.jammed[0])
         self.changed, self.jammed = 0.0, float(jammed)

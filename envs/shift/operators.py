@@ -1,7 +1,7 @@
 """Operators: a pool that is shared by several cells, each of which waits its turn.
 
 This cell's calls queue with those of the others, which run for exponential times between calls and are served
-for exponential times: the machine-repairman queue M/M/c//N, whose closed form is `envs.reliability.repairman`.
+for exponential times: the machine-repairman queue M/M/c//N with the closed form `envs.reliability.repairman`.
 What a person spends at a cell that cell pays; idle time is paid by all cells alike.
 """
 
@@ -75,6 +75,10 @@ class Pool:
     def waiting(self) -> int:
         """Calls that wait."""
         return len(self._queue)
+
+    def is_queued(self, signal: Signal) -> bool:
+        """Whether nobody was free for a call yet."""
+        return any(s is signal for s, _ in self._queue)
 
     def begin(self, manned: bool) -> None:
         """Begin a block: who is there comes on duty."""
