@@ -18,6 +18,9 @@ _MINUTES = {
 }  # fmt: skip
 
 
+_CHANGEOVER = ("jaws", "fingers", "tools", "clear_chips", "refill_tray", "prove_out", "teach_taught")
+
+
 @dataclass(frozen=True)
 class Economy:
     """Prices in euros, times in minutes.
@@ -26,6 +29,7 @@ class Economy:
         prices: By name.
         work_min: Usual minutes of a person's work, by name.
         tolerances_um: By part type.
+        planned_min: Planned minutes of a part, by part type.
         cell_eur_per_h: What the cell costs an hour on top of the machine: capital and upkeep.
         operators: On duty.
         machines_per_operator: Cells that share one.
@@ -34,6 +38,7 @@ class Economy:
     prices: Mapping[str, float]
     work_min: Mapping[str, float]
     tolerances_um: Mapping[str, float]
+    planned_min: Mapping[str, float]
     cell_eur_per_h: float
     operators: int
     machines_per_operator: int
@@ -51,10 +56,24 @@ class Economy:
             prices={**_PRICES, **facts.get("prices", {})},
             work_min={**_MINUTES, **facts.get("times_min", {})},
             tolerances_um=tolerances,
+            planned_min={
+                name: float(figures["planned_s"]) / 60.0
+                for name, figures in process.items()
+                if isinstance(figures, Mapping) and "planned_s" in figures
+            },
             cell_eur_per_h=cell_eur_per_h,
             operators=int(facts.get("operators", 1)),
             machines_per_operator=int(facts.get("machines_per_operator", 1)),
         )
+
+    @property
+    def setup_min(self) -> float:
+        """Usual minutes of a changeover to a part type that is programmed."""
+        return sum(self.minutes(work) for work in _CHANGEOVER)
+
+    def part_min(self, part_type: str) -> float:
+        """Return the minutes that a part takes, as planned and with a usual handling."""
+        return self.planned_min.get(part_type, self.cycle_min)
 
     # Times that no one tells; estimates of the same cell.
     sister_min = 0.1

@@ -35,10 +35,16 @@ class RuleDecider(Decider):
     Attributes:
         cutting: Rules for data, offsets, edges and gauging.
         words: Who says so, in an answer's reason.
+        first_article: Above 0, the first part after a changeover is checked before the lot runs.
+        slack_min: An order of the part type that is set up goes before one that is due in more than this; 0 for
+            none.
     """
 
     cutting: Rules
     words: ClassVar[str] = "rule"
+    first_article: float = 1.0
+    slack_min: float = 0.0
+    _type: str = ""
 
     def _rule(self, asked: Asked) -> dict[int, float]:
         return {key: float(value) for key, value in self.cutting.rule(asked.signals()).items()}
@@ -75,24 +81,33 @@ class RuleDecider(Decider):
     def dispatch(self, asked: Asked) -> Answer:
         """Finish what was begun, then the order that is due first; ask for blanks in time."""
         event = asked.text("event")
+        self._type = asked.text("part_type") or self._type
         if event in ("blanks_low", "starved") and "refill_tray" in asked.tools:
             return asked.first(f"{self.words}: {asked.number('blanks'):.0f} blanks left", "refill_tray")
         if event == "rework_waits" or (event == "no_order" and asked.number("rework") > 0):
             return asked.first(f"{self.words}: parts wait for rework", "rework_parts", "carry_on", "hold")
-        if not asked.view.get("order") and "start_order" in asked.tools:
-            return asked.first(f"{self.words}: the order that is due first", "start_order")
+        if event in ("start", "order_done") and "start_order" in asked.tools:
+            return self._next_order(asked)
         if event == "no_order":
             return asked.first(f"{self.words}: nothing to do", "hold", wait_min=10.0)
         return asked.first(f"{self.words}: one order after the other", "carry_on", "start_order", "hold")
 
+    def _next_order(self, asked: Asked) -> Answer:
+        orders = open_orders(asked)
+        same = next((o for o in orders if o.part_type == self._type), None)
+        if self.slack_min > 0 and same is not None and orders[0].due_min > self.slack_min:
+            return asked.first(f"{self.words}: {same.name} needs no changeover", "start_order", order=same.name)
+        return asked.first(f"{self.words}: the order that is due first", "start_order")
+
     def changeover(self, asked: Asked) -> Answer:
         """Use the robot's program where there is one; have it taught where there is none."""
+        check = "yes" if self.first_article > 0 else "no"
         if asked.text("known") == "taught":
             why = f"{self.words}: the program of {asked.text('new_type')} is stored"
-            return asked.first(why, "recall_program", first_article="yes")
+            return asked.first(why, "recall_program", first_article=check)
         minutes = asked.number("teach_min")
         why = f"{self.words}: nobody has taught {asked.text('new_type')}: {minutes:.0f} min of teaching"
-        return asked.first(why, "teach", first_article="yes")
+        return asked.first(why, "teach", first_article=check)
 
 
 @dataclass(frozen=True)
@@ -102,10 +117,14 @@ class ManualHyper(MachinistHyper):
     Attributes:
         guard_um: Limits are drawn in by so much when sorting.
         switch_off_min: A wait of so long is worth switching off.
+        first_article: Above 0, the first part after a changeover is checked before the lot runs.
+        slack_min: An order that needs no changeover goes before one that is due in more than this.
     """
 
     guard_um: float = 1.0
     switch_off_min: float = 15.0
+    first_article: float = 1.0
+    slack_min: float = 120.0
 
 
 class Manual(RuleDecider):
@@ -117,6 +136,7 @@ class Manual(RuleDecider):
     def __init__(self, hyper: ManualHyper = ManualHyper()) -> None:
         self.hyper = hyper
         self.cutting = Machinist(hyper)
+        self.first_article, self.slack_min = hyper.first_article, hyper.slack_min
 
     def loading(self, asked: Asked) -> Answer:
         """By hand."""
@@ -149,7 +169,8 @@ class Manual(RuleDecider):
 
     def changeover(self, asked: Asked) -> Answer:
         """There is no robot to teach."""
-        return asked.first("machinist: set up for loading by hand", "by_hand_only", first_article="yes")
+        check = "yes" if self.first_article > 0 else "no"
+        return asked.first("machinist: set up for loading by hand", "by_hand_only", first_article=check)
 
 
 @dataclass(frozen=True)
@@ -199,6 +220,8 @@ class AutomatedHyper(TunedHyper):
         warm_up_after_min: After so long a wait the spindle is warmed up; none where the wait is shorter.
         preempt_min: An order due within so many minutes goes before one that is not.
         suspect_gauge: Above 0, parts with a warning in their cycle are gauged.
+        first_article: Above 0, the first part after a changeover is checked before the lot runs.
+        slack_min: An order that needs no changeover goes before one that is due in more than this.
     """
 
     retries: float = 2.0
@@ -207,6 +230,8 @@ class AutomatedHyper(TunedHyper):
     warm_up_after_min: float = 60.0
     preempt_min: float = 0.0
     suspect_gauge: float = 1.0
+    first_article: float = 1.0
+    slack_min: float = 120.0
 
 
 # What pre-written recovery does, attempt by attempt; a person comes after the last.
@@ -236,6 +261,7 @@ class Automated(RuleDecider):
     def __init__(self, hyper: AutomatedHyper = AutomatedHyper()) -> None:
         self.hyper = hyper
         self.cutting = TunedRules(hyper)
+        self.first_article, self.slack_min = hyper.first_article, hyper.slack_min
 
     def loading(self, asked: Asked) -> Answer:
         """With the vision offset, checks, compliance and search that the skill has."""

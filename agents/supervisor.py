@@ -32,6 +32,8 @@ class SupervisorHyper:
         gauge_um: Of the gauge.
         drift_um: Unknown drift from part to part.
         setting_um: Scatter of a new edge's setting.
+        setup_um: Scatter of the size after a changeover without a check of the first part.
+        checked_um: And after one.
         guard_um: Limits are drawn in by so much when sorting.
         edge_min: Usual life of an edge.
         worn: Wear at which an edge's failure is as likely as not.
@@ -51,8 +53,10 @@ class SupervisorHyper:
     um_per_edge_min: float = 1.0
     part_um: float = 2.5
     gauge_um: float = 0.8
-    drift_um: float = 0.8
+    drift_um: float = 2.5
     setting_um: float = 6.0
+    setup_um: float = 15.0
+    checked_um: float = 10.0
     guard_um: float = 1.5
     edge_min: float = 30.0
     worn: float = 1.1
@@ -79,7 +83,7 @@ class Supervisor(Decider):
         self.economy = Economy.of(facts, h.cell_eur_per_h)
         self.recovery = Recovery(self.economy, h.trust)
         self.orders = Orders(self.economy, h.late_eur_per_h)
-        self.size = Size(0.0, h.setting_um**2)
+        self.size = Size(0.0, h.setup_um**2)
         self.answers_min = Average(self.economy.answer_min * 3.0, 3.0)
         self._was: dict[str, float] = {}
 
@@ -126,7 +130,7 @@ class Supervisor(Decider):
             "correction_um": correction, "coolant": "flood",
         }  # fmt: skip
         risk = self.size.out(self.economy.tolerance_um(asked.text("part_type")), h.part_um)
-        why = f"size believed {-correction:+.1f} +- {spread:.1f} um: offset {correction:+.1f} um, {risk:.1%} out"
+        why = f"size {-correction:+.1f} +- {spread:.1f} um: offset {correction:+.1f} um, {risk:.1%} out"
         return Answer("cut", values, why + (", shaking: gentler" if shaking else ""))
 
     def _perceive(self, asked: Asked) -> None:
@@ -153,7 +157,8 @@ class Supervisor(Decider):
         """Standby where what it saves is more than what waking up costs."""
         minutes = asked.number("expected_min", self.answers_min.mean)
         saved, waking = self.economy.standby_saves_eur(minutes), self.economy.waking_eur
-        why = f"wait for {asked.text('reason')} about {minutes:.1f} min: saves {saved:.3f}, waking {waking:.3f} EUR"
+        what = f"wait for {asked.text('reason')} about {minutes:.1f} min"
+        why = f"{what}: standby saves {saved:.3f}, waking costs {waking:.3f} EUR"
         return asked.first(why, "standby" if saved > waking else "stay_ready", "stay_ready")
 
     # -- edges and measuring --------------------------------------------------------------------------
@@ -183,7 +188,8 @@ class Supervisor(Decider):
         learned = max(0.0, risk - surer.out(tolerance, h.part_um)) * money.remake_eur * 5.0
         worth = risk * max(0.0, money.escape_eur - money.remake_eur) + learned
         cost = money.machine_eur(money.gauge_min * 0.2) + 0.001
-        why = f"{risk:.2%} out, sigma {grown.variance_um2**0.5:.1f} um: gauging is worth {worth:.3f}, costs {cost:.3f} EUR"
+        what = f"{risk:.2%} out, sigma {grown.variance_um2**0.5:.1f} um"
+        why = f"{what}: gauging is worth {worth:.3f}, costs {cost:.3f} EUR"
         if worth > cost and "gauge" in asked.tools:
             return asked.first(why, "gauge", guard_um=h.guard_um)
         if worth > money.person_eur(money.minutes("measure_by_hand")) and "measure_by_hand" in asked.tools:
@@ -200,10 +206,11 @@ class Supervisor(Decider):
         money, kind = self.economy, asked.text("known")
         parts = max(1.0, asked.number("order_left", 1.0))
         watched = 0.0 if kind == "taught" else min(self.hyper.watched_cycles, parts)
+        by_hand = money.minutes("load_by_hand") + money.minutes("unload_by_hand")
         eur = {
             "generalise": money.person_eur(watched * money.minutes("watched_cycle")),
-            "by_hand_only": parts * money.person_eur(money.minutes("load_by_hand") + money.minutes("unload_by_hand")),
-        }  # fmt: skip
+            "by_hand_only": parts * money.person_eur(by_hand),
+        }
         if kind == "taught":
             eur["recall_program"] = money.person_eur(money.minutes("teach_taught"))
         else:
@@ -213,9 +220,21 @@ class Supervisor(Decider):
             return asked.first("nothing that was judged is possible", asked.tools[0])
         best = min(possible, key=lambda tool: (possible[tool], tool))
         told = ", ".join(f"{tool} {value:.0f}" for tool, value in possible.items())
-        values: dict[str, float | str] = {"first_article": "yes"}
+        check, told_check = self._first_article()
+        values: dict[str, float | str] = {"first_article": check}
         if best == "generalise":
             values["watched_cycles"] = float(watched)
-        return Answer(
-            best, values, f"{asked.text('new_type')} is {kind or 'unknown'}, {parts:.0f} parts: EUR {told}"
-        )
+        what = f"{asked.text('new_type')} is {kind or 'unknown'}, {parts:.0f} parts"
+        return Answer(best, values, f"{what}: EUR {told}; {told_check}")
+
+    def _first_article(self) -> tuple[str, str]:
+        """Have the first part checked where that costs less than what is lost until the gauge tells."""
+        h, money = self.hyper, self.economy
+        lost = {
+            um: 2.0 * money.remake_eur * Size(0.0, um**2).out(20.0, h.part_um)
+            for um in (h.setup_um, h.checked_um)
+        }
+        check = money.person_eur(money.minutes("first_article")) + lost[h.checked_um]
+        yes = check < lost[h.setup_um]
+        self.size, self._was = Size(0.0, (h.checked_um if yes else h.setup_um) ** 2), {}
+        return ("yes" if yes else "no"), f"first article {check:.2f}, without {lost[h.setup_um]:.2f} EUR"

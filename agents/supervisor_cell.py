@@ -105,6 +105,7 @@ class Orders:
 
     def __init__(self, economy: Economy, late_eur_per_h: float) -> None:
         self._economy, self._late_eur_per_h = economy, late_eur_per_h
+        self._type = ""
 
     def choose(self, asked: Asked) -> Answer:
         """Answer a dispatch decision."""
@@ -128,7 +129,8 @@ class Orders:
 
     def _order(self, asked: Asked, orders: list[OpenOrder]) -> Answer:
         """Begin the order with which lateness and setting up together cost least."""
-        now = asked.text("part_type")
+        self._type = asked.text("part_type") or self._type
+        now = self._type
         eur = {order.name: self._cost(order, orders, now) for order in orders}
         best = min(eur, key=lambda name: (eur[name], name))
         current = asked.text("order")
@@ -144,9 +146,9 @@ class Orders:
         others = sorted((o for o in orders if o.name != first.name), key=lambda o: (o.due_min, o.name))
         for order in [first, *others]:
             if order.part_type != kind:
-                clock += money.minutes("jaws") + money.minutes("fingers")
-                total += money.person_eur(money.minutes("jaws") + money.minutes("fingers"))
+                clock += money.setup_min
+                total += money.person_eur(money.setup_min)
                 kind = order.part_type
-            clock += order.left * money.cycle_min
+            clock += order.left * money.part_min(order.part_type)
             total += max(0.0, clock - order.due_min) / 60.0 * self._late_eur_per_h
         return total
