@@ -36,6 +36,7 @@ class Job:
         handling: "recorded" or "physics".
         path: Where the ledger goes; None to hand it back only.
         hyper: Hyper-parameters by decider, instead of those of the files.
+        own_start: Whether the state that it begins with was warmed up with these too, and not with the files'.
     """
 
     mode: Mode
@@ -45,6 +46,7 @@ class Job:
     handling: str = "recorded"
     path: Path | None = None
     hyper: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    own_start: bool = True
 
 
 def seeds_of(seed: int, n: int, *, validation: bool = False) -> list[int]:
@@ -76,13 +78,14 @@ def _warm(job: Job) -> Any:
 
     from envs.shift.cycles import recorded_skills
 
-    key = fingerprint(job.mode.roles, job.spec, job.skill, job.hyper)
+    hyper = job.hyper if job.own_start else {}
+    key = fingerprint(job.mode.roles, job.spec, job.skill, hyper)
     if key not in _WARMED:
         if len(_WARMED) >= _MOST_WARMED:
             _WARMED.clear()
         recorded = job.handling == "recorded" or job.skill in recorded_skills()
         handling = handling_of(job.skill, "recorded" if recorded else job.handling)
-        made = crew(job.mode.roles, job.hyper)
+        made = crew(job.mode.roles, hyper)
         _WARMED[key] = warm_states(job.spec, handling, made, seed=_WARM_SEED)
     return _WARMED[key]
 
