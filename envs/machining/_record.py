@@ -23,8 +23,9 @@ def unknown(what: str, name: object, allowed: Iterable[str]) -> ValueError:
 def record(kind: type[T], data: Any, where: str) -> T:
     """Return a dataclass from plain data.
 
-    Fields are numbers, whole numbers, true or false, text, tuples of one type or of fixed length, optional values and other
-    such dataclasses; `where` leads every message, such as "configs/machines/lathe.yaml: spindle".
+    Fields are numbers, whole numbers, true or false, text, tuples of one type or of fixed length, optional
+    values and other such dataclasses; `where` leads every message, such as
+    "configs/machines/lathe.yaml: spindle".
 
     Raises:
         ValueError: for a key unknown or missing, a value of the wrong type, or what the class refuses.

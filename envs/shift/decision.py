@@ -47,6 +47,17 @@ class FieldSpec:
         """Whether it is a number and not text."""
         return self.low is not None
 
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Least and largest number allowed.
+
+        Raises:
+            ValueError: for text.
+        """
+        if self.low is None or self.high is None:
+            raise ValueError(f"{self.name} is text: it has no limits")
+        return self.low, self.high
+
 
 @dataclass(frozen=True)
 class ToolSpec:
@@ -300,13 +311,10 @@ def refusal(choice: Choice, decision: Decision, words: Mapping[str, tuple[str, .
             return f"{choice.tool} has no value {name!r}"
         field_ = fields[name]
         if field_.is_number:
-            bad = (
-                isinstance(value, bool | str)
-                or not isinstance(value, int | float)
-                or not math.isfinite(value)
-            )
-            if bad or not field_.low <= value <= field_.high:  # type: ignore[operator]
-                return f"{name} is {value!r}: allowed are {field_.low} to {field_.high}"
+            low, high = field_.limits
+            number = math.nan if isinstance(value, bool | str) else float(value)
+            if not low <= number <= high:  # written so that NaN fails too
+                return f"{name} is {value!r}: allowed are {low} to {high}"
         else:
             allowed = field_.words or (words or {}).get(name, ())
             if value not in allowed and value != field_.default:

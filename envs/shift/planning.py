@@ -201,7 +201,7 @@ class Planning:
         if tool == "generalise":
             floor.trusted.add(part.name)
             floor.watched = float(values["watched_cycles"])
-        floor.leave()
+        # Who set it up stays until the first cut, if it is a person who loads.
         floor.lathe_is("PRODUCTION", "READY")
 
 
