@@ -66,7 +66,7 @@ class Size:
     variance_um2: float = 36.0
 
     def moved(self, by_um: float, variance_um2: float = 0.0) -> Size:
-        """Return the belief after a known shift that is itself unsure: a correction, heat, wear, a new edge."""
+        """Return the belief after a known shift that is itself unsure, such as heat or a new edge."""
         return Size(self.mean_um + by_um, self.variance_um2 + variance_um2)
 
     def read(self, reading_um: float, noise_um: float) -> Size:

@@ -36,8 +36,8 @@ class RuleDecider(Decider):
         cutting: Rules for data, offsets, edges and gauging.
         words: Who says so, in an answer's reason.
         first_article: Above 0, the first part after a changeover is checked before the lot runs.
-        slack_min: An order of the part type that is set up goes before one that is due in more than this; 0 for
-            none.
+        slack_min: An order of the part type that is set up goes before one that is due in more than this;
+            0 for none.
     """
 
     cutting: Rules
@@ -96,7 +96,9 @@ class RuleDecider(Decider):
         orders = open_orders(asked)
         same = next((o for o in orders if o.part_type == self._type), None)
         if self.slack_min > 0 and same is not None and orders[0].due_min > self.slack_min:
-            return asked.first(f"{self.words}: {same.name} needs no changeover", "start_order", order=same.name)
+            return asked.first(
+                f"{self.words}: {same.name} needs no changeover", "start_order", order=same.name
+            )
         return asked.first(f"{self.words}: the order that is due first", "start_order")
 
     def changeover(self, asked: Asked) -> Answer:

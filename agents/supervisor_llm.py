@@ -1,9 +1,9 @@
 """A language model as supervisor, over an endpoint that the user names (OpenAI's chat completions).
 
-Off unless a user names an endpoint. The model gets the tools that are allowed at a decision as JSON schema, and
-the view as JSON. What it answers is data: a tool that is not allowed, a value that is out of range, or anything
-that is no such answer is refused, and the fallback decides instead and says why. The shift's interlocks check
-every choice once more, whoever made it.
+Off unless a user names an endpoint. The model gets the tools that are allowed at a decision as JSON schema,
+and the view as JSON. What it answers is data: a tool that is not allowed, a value that is out of range, or
+anything that is no such answer is refused, and the fallback decides instead and says why. The shift's
+interlocks check every choice once more, whoever made it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from agents.supervisor import Supervisor
 _LONGEST_REPLY = 65_536  # bytes; a tool call takes some hundred
 _LONGEST_WHY = 300
 _SYSTEM = (
-    "You supervise one machine-tool cell in a factory. At each decision choose exactly one of the tools given; "
-    "leave out values that you do not need. Safety first, then good parts at least cost. Put your reason, in a "
-    "few words, into 'why'."
+    "You supervise one machine-tool cell in a factory. At each decision choose exactly one of the tools "
+    "given; leave out values that you do not need. Safety first, then good parts at least cost. Put your "
+    "reason, in a few words, into 'why'."
 )
 
 
@@ -198,7 +198,7 @@ def _function(spec: Any) -> dict[str, Any]:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """An endpoint that sends elsewhere is refused: the key and the view go where the user said, or nowhere."""
+    """Refuses an endpoint that sends elsewhere: key and view go where the user said, or nowhere."""
 
     def redirect_request(self, *_: Any) -> None:
         """Follow nothing."""

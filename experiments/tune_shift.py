@@ -1,4 +1,4 @@
-"""Tune those who decide in shifts on validation shifts: the same search and budget for every side, all logged."""
+"""Tune those who decide in shifts, on validation shifts: the same search and budget for every side."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         name = search.mode.name
         if config.staffing:
             with tqdm(total=config.staffing, desc=f"Staffing {name}", file=sys.stderr) as bar:
-                best, log = best_staffing(search, range(1, config.staffing + 1), lambda *_: bar.update(1) and None)
+                best, log = best_staffing(
+                    search, range(1, config.staffing + 1), lambda *_: bar.update(1) and None
+                )
             entry: dict[str, Any] = {"best": best, "log": log}
             key = f"{name}: machines per operator"
             if config.write:
@@ -94,7 +96,8 @@ def _searches(config: Config) -> list[Any]:
     money = Money(load_prices(), region, finance, "lifecycle")
     spec = load_shift("default").with_blocks(Block(hours=config.hours))
     return [
-        Search(load_mode(name), spec, config.strengths, config.shifts, money, config.seed) for name in config.modes
+        Search(load_mode(name), spec, config.strengths, config.shifts, money, config.seed)
+        for name in config.modes
     ]
 
 
@@ -117,7 +120,9 @@ def _write_hyper(file: Path, hyper: dict[str, Any]) -> None:
     """Keep comments and class, replace the numbers."""
     from experiments.run import write_text_atomic
 
-    kept = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith(("#", "class:"))]
+    kept = [
+        line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith(("#", "class:"))
+    ]
     numbers = [f"{name}: {value}" for name, value in hyper.items()]
     write_text_atomic(file, "\n".join([*kept, *numbers]) + "\n")
 

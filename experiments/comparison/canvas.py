@@ -11,7 +11,19 @@ MODE_COLOURS = {
     "automated": "#0072b2",
     "autonomous": "#d55e00",
 }
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d00", "#56b4e9", "#7b8794", "#44546a", "#a3a300")
+COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#8c6d00",
+    "#56b4e9",
+    "#7b8794",
+    "#44546a",
+    "#a3a300",
+    "#b55d9c",
+    "#2f6f4f",
+)
 _FONT = 'fill="#323f4b" font-family="system-ui, sans-serif" font-size="13"'
 _DARK = (
     "@media (prefers-color-scheme:dark){.card{fill:#161b22}.grid{stroke:#2d333b}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from experiments.comparison.canvas import COLOURS, Canvas, colour_of, words
 from experiments.comparison.paired import Interval
@@ -294,3 +295,12 @@ def number(value: float | None) -> str:
     if size >= 1000:
         return f"{value:,.0f}".replace(",", " ")
     return f"{value:.3g}" if size >= 1e-3 or value == 0 else f"{value:.1e}"
+
+
+def entry_text(entry: Mapping[str, Any]) -> str:
+    """Return a mean with its interval as text."""
+    if entry["mean"] is None:
+        return "-"
+    if entry["ci95"] is None:
+        return number(entry["mean"])
+    return f"{number(entry['mean'])} [{number(entry['ci95'][0])}, {number(entry['ci95'][1])}]"

@@ -54,8 +54,8 @@ class Mode:
         name: Its file's name.
         words: What it is.
         roles: Decider by role.
-        handling: Skills that handle parts, a name in the table of recorded cycles or an agent's: one, or several
-            trained policies that are compared as one way of working.
+        handling: Skills that handle parts, a name in the table of recorded cycles or an agent's: one, or
+            several trained policies that are compared as one way of working.
         learned_handling: Whether these are learned policies, whose data and computer are to be paid for.
         needs_people: Whether it cannot run a shift without a person.
         machines_per_operator: At which it works best, found on validation shifts; None for the shift's own.

@@ -1,8 +1,8 @@
 """Ways of working on the same shifts: ratios of totals, their intervals, and paired differences.
 
 Shifts are resampled whole and in pairs; where several trained policies worked the same shifts, policies are
-resampled too (two levels, crossed). The p value is of the test that swaps the two ways' labels shift by shift:
-were they alike, nobody could tell which ledger is whose.
+resampled too (two levels, crossed). The p value is of the test that swaps the two ways' labels shift by
+shift: were they alike, nobody could tell which ledger is whose.
 """
 
 from __future__ import annotations

@@ -188,6 +188,11 @@ def told(event: Event) -> str:
     return f"{event.subject}: perceived {seen or 'nothing unusual'}; judged {why}; acted {acted}"
 
 
+def trouble(ledgers: Iterable[Ledger]) -> int:
+    """Return how often fault handling was asked in ledgers of one shift: the least, so that all have some."""
+    return min(sum(e.subject == "fault_handling" for e in one.select("decision")) for one in ledgers)
+
+
 def disturbed_parts(ledgers: Mapping[str, Ledger]) -> list[str]:
     """Return the parts that all ledgers have, those with the most trouble first."""
     trouble: Counter[str] = Counter()
@@ -209,3 +214,13 @@ def disturbed_parts(ledgers: Mapping[str, Ledger]) -> list[str]:
 
 def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def part_counts_now(ledger: Ledger, unit: str, now_s: float) -> tuple[str, int, int, float]:
+    """Return the machine's state, good and scrapped parts, and OEE so far (planned time of good parts)."""
+    states = lane(ledger, unit)
+    planned = {e.subject: e.data.get("planned_part_s", 0.0) for e in ledger.select("part_arrived")}
+    good = {e.subject for e in ledger.select("part_good")}
+    done_s = sum(planned.get(part, 0.0) for part in good)
+    oee = done_s / now_s if now_s > 0 else 0.0
+    return (states[-1].state if states else "ready"), len(good), ledger.count("part_scrap"), oee

@@ -1,4 +1,4 @@
-"""report.html: the comparison in words, tables and drawings, self-contained; losses of autonomy come first."""
+"""report.html: the comparison in words, tables and drawings; losses of autonomy come first."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from experiments.comparison import html, reading
 from experiments.comparison.canvas import words
 from experiments.comparison.charts import (
     bars,
+    entry_text,
     gantt,
-    heat_map,
     label,
     number,
     pareto,
@@ -20,6 +20,7 @@ from experiments.comparison.charts import (
 )
 from experiments.comparison.modes import Mode
 from experiments.comparison.paired import Interval
+from experiments.comparison.report_more import besides, limits
 from experiments.comparison.results import MORE_IS_BETTER, PRIMARY, Worked, causes, rows_of
 from experiments.comparison.shifts import staffed
 from experiments.figures import line_chart_svg
@@ -52,8 +53,8 @@ def report_html(
         *_time(worked, first, plan),
         *_one_shift(first, plan),
         *_people(first, result),
-        *_besides(result, extras),
-        *_limits(plan),
+        *besides(result, extras),
+        *limits(plan),
     ]
     return html.page("By hand, automated, autonomous: the same cell, the same shifts", parts)
 
@@ -67,9 +68,11 @@ def _opening(plan: Plan, result: Mapping[str, Any]) -> Iterator[str]:
         ", ".join(f"{words(k)} {v}" for k, v in strong.items()) or "none beyond the usual (strength 0)"
     )
     yield html.paragraph(
-        f"{result['n_shifts']} paired shifts of {plan.spec.hours:g} h, the same blanks, tools, days and orders for "
+        f"{result['n_shifts']} paired shifts of {plan.spec.hours:g} h, the same blanks, tools, days and "
+        "orders for "
         f"every way of working; {result['region']}; disturbances: {disturbed}. Cost counts scheduled machine "
-        "hours, the cell's capital, licences and upkeep, one-offs, paid people, tools, energy, material and escapes."
+        "hours, the cell's capital, licences and upkeep, one-offs, paid people, tools, energy, material "
+        "and escapes."
     )
     yield html.table(
         ["way of working", "what it is", "machines per operator", "who handles the parts"],
@@ -85,7 +88,8 @@ def _opening(plan: Plan, result: Mapping[str, Any]) -> Iterator[str]:
     )
     if result["n_shifts"] < 6:
         yield html.paragraph(
-            f"{result['n_shifts']} shifts show that the machinery works and nothing else: no interval and no p value "
+            f"{result['n_shifts']} shifts show that the machinery works and nothing else: no interval and "
+            "no p value "
             "can be given for fewer than 6."
         )
 
@@ -151,7 +155,7 @@ def _figures(result: Mapping[str, Any]) -> Iterator[str]:
     yield html.table(
         ["", "metric", *map(words, modes)],
         [
-            [group, label(metric, unit), *(_entry(found[m]) for m in modes)]
+            [group, label(metric, unit), *(entry_text(found[m]) for m in modes)]
             for group, metric, unit, found in rows
         ],
     )
@@ -174,19 +178,13 @@ def _figures(result: Mapping[str, Any]) -> Iterator[str]:
             marks.append(["", *(o["verdict"] if o["verdict"] != "undecided" else "" for o in found)])
     yield html.table(["metric", *map(words, pairs)], table, marks)
     yield html.paragraph(
-        "Green: better, orange: worse, grey: alike within the smallest difference of interest. p values are of the test "
-        "that swaps two ways' labels shift by shift, adjusted for all metrics of a pair (Holm). Less is better except "
+        "Green: better, orange: worse, grey: alike within the smallest difference of interest. p values "
+        "are of the test "
+        "that swaps two ways' labels shift by shift, adjusted for all metrics of a pair (Holm). Less is "
+        "better except "
         f"for {', '.join(sorted(map(words, MORE_IS_BETTER)))}.",
         "note",
     )
-
-
-def _entry(entry: Mapping[str, Any]) -> str:
-    if entry["mean"] is None:
-        return "-"
-    if entry["ci95"] is None:
-        return number(entry["mean"])
-    return f"{number(entry['mean'])} [{number(entry['ci95'][0])}, {number(entry['ci95'][1])}]"
 
 
 def _money(worked: Sequence[Worked], plan: Plan) -> Iterator[str]:
@@ -196,7 +194,7 @@ def _money(worked: Sequence[Worked], plan: Plan) -> Iterator[str]:
         sums = [sum(row[1:], row[0]) for row in one.shifts]
         whole = sum(sums[1:], sums[0])
         new = sum(map(sum, one.new_types))
-        columns[one.name] = causes(whole, new, one.burden)
+        columns[one.name] = causes(whole, new, one.burden, plan.money.prices.escape_eur)
     yield html.Raw(stacked(columns, "Euros for a good, ordered part", "EUR"))
     rows = [
         [words(mode.name), e.what, f"{number(e.figure.value)} {words(e.unit)}",
@@ -231,12 +229,18 @@ def _time(worked: Sequence[Worked], first: Mapping[str, Sequence[Ledger]], plan:
 
 
 def _one_shift(first: Mapping[str, Sequence[Ledger]], plan: Plan) -> Iterator[str]:
-    one = {name: rows[0] for name, rows in first.items()}
+    index = max(range(len(plan.seeds)), key=lambda k: reading.trouble(rows[k] for rows in first.values()))
+    one = {name: rows[index] for name, rows in first.items()}
     yield html.heading("One shift")
     lanes = {name: reading.lane(ledger, plan.spec.unit) for name, ledger in one.items()}
     marks = {name: reading.visits(ledger) for name, ledger in one.items()}
     yield html.Raw(
-        gantt(lanes, marks, f"Shift {plan.seeds[0]}: what the machine did, and when people were there")
+        gantt(
+            lanes,
+            marks,
+            f"Shift {plan.seeds[index]}, with the most trouble: what the machine did, and when people "
+            "were there",
+        )
     )
     chart = run_chart(one)
     if chart:
@@ -283,105 +287,8 @@ def _people(first: Mapping[str, Sequence[Ledger]], result: Mapping[str, Any]) ->
         [[words(key), *(number(found[key]) for found in also.values())] for key in keys],
     )
     yield html.paragraph(
-        "A mis-seat is undetected where the part was cut although its run-out or gap is beyond the limit. Hours attended "
+        "A mis-seat is undetected where the part was cut although its run-out or gap is beyond the "
+        "limit. Hours attended "
         "are those at the cell; hours paid hold a share of what the operators' idle time costs.",
         "note",
     )
-
-
-# --- Besides ---------------------------------------------------------------------------------------
-
-
-def _besides(result: Mapping[str, Any], extras: Extras) -> Iterator[str]:
-    if "equal_staffing" in result:
-        found = result["equal_staffing"]
-        yield html.heading(f"At equal staffing: {found['machines_per_operator']} machines per operator")
-        metrics = list(next(iter(found["modes"].values())))
-        yield html.table(
-            ["way of working", *map(words, metrics)],
-            [
-                [words(name), *(_entry(entries[m]) for m in metrics)]
-                for name, entries in found["modes"].items()
-            ],
-        )
-    if "factorial" in result:
-        yield from _factorial(result["factorial"])
-    for name, title in (("lots", "Map 1"), ("strengths", "Map 2")):
-        for kind, grid in extras.maps.get(name, {}).items():
-            yield html.heading(f"{title}: where autonomy pays, {kind}")
-            text = f"Autonomous less automated, EUR a good part, {kind}"
-            yield html.Raw(heat_map(grid, text, "autonomous is cheaper", "automated is cheaper"))
-    yield from _regions(result["regions"])
-
-
-def _factorial(found: Mapping[str, Any]) -> Iterator[str]:
-    yield html.heading("Which part of autonomy is worth what")
-    rows = [
-        [words(name), _signed(one), _signed(found["effects_without_one_offs"][name])]
-        for name, one in found["effects"].items()
-    ]
-    yield html.table(["factor", "EUR a good part", "without one-offs"], rows)
-    yield html.table(
-        ["cell", "cost per good part (EUR)"], [[words(n), _entry(e)] for n, e in found["cells"].items()]
-    )
-    note = "Each factor's change of the cost, averaged over the levels of the others. "
-    if found["handling_is_the_same"]:
-        note += "Handling is no factor here: both ways use the same skill until a learned policy's cycles are recorded."
-    yield html.paragraph(note, "note")
-
-
-def _signed(one: Mapping[str, Any]) -> str:
-    if one["difference"] is None:
-        return "-"
-    ends = "" if one["ci95"] is None else f" [{one['ci95'][0]:+.3f}, {one['ci95'][1]:+.3f}]"
-    return f"{one['difference']:+.3f}{ends}"
-
-
-def _regions(found: Mapping[str, Any]) -> Iterator[str]:
-    yield html.heading("Regions")
-    cost = found["cost_per_good_part"]
-    names = list(next(iter(cost.values())))
-    rows = [
-        [words(mode), *(_entry(entries[name]) for name in names), _entry(found["spread"][mode])]
-        for mode, entries in cost.items()
-    ]
-    yield html.table(["EUR a good part", *names, "dearest over cheapest, less 1"], rows)
-    if found["increment"]:
-        yield html.table(
-            ["autonomous less automated (EUR)", *names],
-            [["", *(_signed(found["increment"][name]) for name in names)]],
-        )
-    spread = found["spread"]
-    if all(spread.get(m, {}).get("mean") is not None for m in ("manual", "automated", "autonomous")):
-        manual, automated, autonomous = (spread[m]["mean"] for m in ("manual", "automated", "autonomous"))
-        verb = "shrinks" if autonomous < automated else "grows"
-        yield html.paragraph(
-            f"By hand the dearest region is {manual:.0%} above the cheapest, automated {automated:.0%}, autonomous "
-            f"{autonomous:.0%}: autonomy's own increment over automation {verb} the spread by {abs(autonomous - automated):.1%}."
-        )
-    yield html.paragraph(
-        "The same ledgers at each region's wages, electricity, cost of capital and freight to a customer in central Europe; "
-        "deciders were told the prices of the study's own region.",
-        "note",
-    )
-
-
-def _limits(plan: Plan) -> Iterator[str]:
-    yield html.heading("What this does not show")
-    lines = [
-        "Wages, prices, capital and times of people's work are defaults with a range; most are estimates of the trade, and "
-        "the tables say which. Your own stops and cycles go in with --calibrate.",
-        f"Greenhouse gases: electricity within the {plan.money.boundary} boundary of the grid, and blanks cradle to gate. "
-        "Making machines, tools and the building is outside.",
-    ]
-    if plan.handling == "recorded":
-        lines.append(
-            "Loading and unloading are resampled from recorded full-physics cycles: a cycle that was never recorded cannot "
-            "happen here."
-        )
-    if not any(mode.learned_handling for mode in plan.modes):
-        lines.append(
-            "No learned policy handled parts in this study: the autonomous way used the same skill as automation, and "
-            "nothing was charged for data, cameras or training of one. What differs is supervision and process."
-        )
-    yield html.bullets(lines)

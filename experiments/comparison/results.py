@@ -65,14 +65,16 @@ def charge(sums: Totals, new_types: int, burden: Burden, *, one_offs: bool = Tru
     return replace(sums, costs=sums.costs + Costs(machine=burden.capital_eur_per_h * hours, other=other))
 
 
-def causes(sums: Totals, new_types: float, burden: Burden) -> dict[str, float]:
+def causes(sums: Totals, new_types: float, burden: Burden, escape_eur: float) -> dict[str, float]:
     """Return what a good part costs by cause; `sums` without the burden."""
     per = sums.costs.per(1) or {}
     hours = sums.times.pot_s / 3600.0
+    escapes = sums.escaped * escape_eur
     whole = {
         "machine": per["machine"], "cell": burden.capital_eur_per_h * hours,
         "labour": per["labour"], "tools": per["tool"], "energy": per["energy"],
-        "material": per["material"], "scrap": per["scrap"], "escapes and mishaps": per["other"],
+        "material": per["material"], "scrap": per["scrap"], "escapes": escapes,
+        "backlog and crashes": per["other"] - escapes,
         "licence and upkeep": burden.running_eur_per_h * hours,
         "one-offs": burden.one_offs_eur_per_h * hours + burden.new_part_type_eur * new_types,
     }  # fmt: skip
@@ -136,7 +138,7 @@ def paired(names: Sequence[str], study: Study) -> dict[str, Any]:
 
 
 def break_even(worked: Sequence[Worked], bare: Study) -> dict[str, float | None]:
-    """Return how many good parts pay for the one-offs that the later mode has above the earlier; None for never."""
+    """Return how many good parts pay for the later mode's one-offs above the earlier's; None for never."""
     found: dict[str, float | None] = {}
     cost = {one.name: bare.figures(one.name)[PRIMARY].mean for one in worked}
     for second, first in combinations(worked, 2):

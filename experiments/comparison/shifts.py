@@ -36,7 +36,8 @@ class Job:
         handling: "recorded" or "physics".
         path: Where the ledger goes; None to hand it back only.
         hyper: Hyper-parameters by decider, instead of those of the files.
-        own_start: Whether the state that it begins with was warmed up with these too, and not with the files'.
+        own_start: Whether the state that it begins with was warmed up with these too, and not with the
+            files'.
     """
 
     mode: Mode
@@ -71,12 +72,11 @@ _MOST_WARMED = 64
 def _warm(job: Job) -> Any:
     """Return what a long run leaves in this way of working, to begin shifts from.
 
-    It is made with recorded cycles whatever handles the shift itself, where there are some, as it only sets the
-    scene; the seed of the long run is the same for all ways.
+    It is made with recorded cycles whatever handles the shift itself, where there are some, as it only
+    sets the scene; the seed of the long run is the same for all ways.
     """
-    from envs.shift.shift import warm_states
-
     from envs.shift.cycles import recorded_skills
+    from envs.shift.shift import warm_states
 
     hyper = job.hyper if job.own_start else {}
     key = fingerprint(job.mode.roles, job.spec, job.skill, hyper)

@@ -1,4 +1,4 @@
-"""The study: shifts are worked or read again, summed up, compared, and told in compare.json and report.html."""
+"""The study: shifts are worked or read again, summed up, compared, and told."""
 
 from __future__ import annotations
 
@@ -131,8 +131,8 @@ def plan_of(config: Config) -> Plan:
                 raise unknown(f"handling of mode {mode.name!r}", skill, recorded_skills())
     with user_input():
         money = Money(
-            load_prices(config.prices), load_region(config.region), load_finance(config.finance, config.region),
-            config.boundary,
+            load_prices(config.prices), load_region(config.region),
+            load_finance(config.finance, config.region), config.boundary,
         )  # fmt: skip
         money.region.grid(config.boundary)
     n, _ = quickly(config)
@@ -200,7 +200,8 @@ def _typed(block: Any, values: Mapping[str, float]) -> dict[str, float | int]:
 def description(config: Config, plan: Plan) -> dict[str, Any]:
     """Return what the ledgers of a study are of: the same description, the same ledgers."""
     kept = (
-        "modes", "shift", "shifts", "hours", "stress", "people", "orders", "handling", "seed", "quick", "calibrate",
+        "modes", "shift", "shifts", "hours", "stress", "people", "orders", "handling", "seed", "quick",
+        "calibrate",
     )  # fmt: skip
     return {
         "config": {name: getattr(config, name) for name in kept},

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from envs.shift.shift import planned_run_s
-
 from envs.ledger import Ledger
 from envs.prices import Prices, Region
+from envs.shift.shift import planned_run_s
 from envs.shift.spec import ShiftSpec
 from experiments.comparison.modes import Finance
 from experiments.stats import wilson_interval
@@ -55,8 +54,8 @@ def freight_kg(ledger: Ledger) -> float:
 def counts(ledgers: Iterable[Ledger]) -> dict[str, Any]:
     """Return what is counted besides the metrics, over all ledgers of a mode.
 
-    A mis-seat is undetected where a part was cut although its run-out or gap is beyond the limit; a wrong part
-    that was clamped is a crash.
+    A mis-seat is undetected where a part was cut although its run-out or gap is beyond the limit; a wrong
+    part that was clamped is a crash.
     """
     cut = misseated = wrong = crashes = refused = decisions = 0
     longest = run = 0
