@@ -61,12 +61,15 @@ class Study:
         shifts: For each way, for each policy, the totals of every shift in one order; ways without learned
             policies have one.
         seed: Of the resampling.
+        resamples: How many.
 
     Raises:
         ValueError: where the ways did not work the same number of shifts.
     """
 
-    def __init__(self, shifts: Mapping[str, Sequence[Sequence[Totals]]], seed: int = 0) -> None:
+    def __init__(
+        self, shifts: Mapping[str, Sequence[Sequence[Totals]]], seed: int = 0, resamples: int = RESAMPLES
+    ) -> None:
         lengths = {len(row) for policies in shifts.values() for row in policies}
         if len(lengths) != 1 or not next(iter(lengths), 0):
             raise ValueError(f"shifts has {sorted(lengths)} shifts: allowed is one number, at least 1")
@@ -74,11 +77,11 @@ class Study:
         self.sheet = Sheet([one for policies in shifts.values() for row in policies for one in row])
         self.rows = {way: np.stack([self.sheet.rows(r) for r in p]) for way, p in shifts.items()}
         rng = np.random.default_rng(seed)
-        self._weights = counts(rng, RESAMPLES, self.n)
+        self._weights = counts(rng, resamples, self.n)
         self._policies = {
-            n: counts(rng, RESAMPLES, n) / n for n in sorted({len(r) for r in self.rows.values()})
+            n: counts(rng, resamples, n) / n for n in sorted({len(r) for r in self.rows.values()})
         }
-        self._swaps = swap_patterns(self.n, RESAMPLES, seed)
+        self._swaps = swap_patterns(self.n, resamples, seed)
         self._resampled: dict[str, list[dict[str, float]]] = {}
 
     def totals(self, way: str) -> Totals:

@@ -22,6 +22,8 @@ from experiments.comparison.summing import Money, new_types, totals_of
 # Numbers within [-1, 1]; numbers that are either 0 or 1; all others are above 0 and changed by a factor.
 WITHIN = frozenset({"speed", "feed", "depth"})
 FLAGS = frozenset({"first_article", "suspect_gauge"})
+# Given, not chosen: what the cell costs, and what safety asks of a new part type.
+FIXED = frozenset({"cell_eur_per_h", "watched_cycles"})
 _CHANGED, _STEP, _FACTOR = 0.3, 0.25, 0.5
 
 
@@ -71,7 +73,7 @@ def changed(hyper: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any
     """Return numbers with some of them changed."""
     found = dict(hyper)
     for name, value in hyper.items():
-        if rng.random() >= _CHANGED:
+        if rng.random() >= _CHANGED or name in FIXED:
             continue
         if name in FLAGS:
             found[name] = 0.0 if value > 0 else 1.0
