@@ -110,6 +110,7 @@ class Planning:
             floor.refilling = True
             floor.kernel.start(self._refill())
         elif tool == "rework_parts":
+            floor.reworking = True  # now: the process begins only when this one waits
             floor.kernel.start(self.rework())
         elif tool == "hold":
             signal = floor.changed
