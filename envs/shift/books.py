@@ -7,6 +7,7 @@ from typing import Any
 
 from envs.ledger import Ledger
 from envs.shift.decision import Choice, Decision
+from envs.shift.spec import Block
 
 # What of a view goes into the ledger with a decision, by role; what is None or 0 is left out.
 SAW: Mapping[str, tuple[str, ...]] = {
@@ -28,18 +29,25 @@ class Books:
 
     Args:
         unit: The machine.
+        blocks: Hours worked, and of rest after each.
     """
 
-    def __init__(self, unit: str) -> None:
-        self.ledger, self.unit = Ledger(), unit
+    def __init__(self, unit: str, blocks: tuple[Block, ...]) -> None:
+        self.ledger, self.unit, self._blocks = Ledger(), unit, blocks
         self.rested_s = 0.0
         self.now_s = 0.0
         self._state: tuple[str, str] | None = None
         self._power: dict[str, float] = {}
 
     def at(self, work_s: float) -> float:
-        """Return the ledger's time of a working time."""
-        return work_s + self.rested_s
+        """Return the ledger's time of a working time, with the hours of rest before it."""
+        end_s = rest_s = 0.0
+        for block in self._blocks:
+            end_s += 3600.0 * block.hours
+            if work_s <= end_s:
+                break
+            rest_s += 3600.0 * block.gap_h
+        return work_s + rest_s
 
     def write(self, kind: str, subject: str | None = None, /, **data: Any) -> None:
         """Write an event that happens now."""

@@ -26,6 +26,7 @@ from envs.shift import draws
 from envs.shift.handling import RESULTS, Blank, Conditions, Outcome, Skill
 
 TASKS = ("load", "unload")
+MOVED = ("fixture_offset", "miscalibration")
 KEYS = ("task", "nested", "strength", "stress", "rows")
 
 
@@ -62,6 +63,11 @@ class Group:
     stress: str
     rows: tuple[Row, ...]
 
+    @property
+    def moved(self) -> bool:
+        """Whether fixture and camera were off, besides oil and chips."""
+        return any(name in self.stress for name in MOVED)
+
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise ValueError(f"task is {self.task!r}: allowed are {', '.join(TASKS)}")
@@ -84,9 +90,9 @@ class Table:
 
     @property
     def n(self) -> dict[str, int]:
-        """Number of cycles by group, such as "load loose 3"."""
-        lies = {True: "nested", False: "loose"}
-        return {f"{g.task} {lies[g.nested]} {g.strength}": len(g.rows) for g in self.groups}
+        """Number of cycles by group, such as "load loose 3 moved"."""
+        lies, off = {True: "nested", False: "loose"}, {True: " moved", False: ""}
+        return {f"{g.task} {lies[g.nested]} {g.strength}{off[g.moved]}": len(g.rows) for g in self.groups}
 
 
 def read_table(text: str, source: str) -> Table:
@@ -167,7 +173,7 @@ class RecordedHandling:
         tables = [s if isinstance(s, Table) else load_table(s) for s in skills or ("integrator",)]
         self.tables: Mapping[str, Table] = MappingProxyType({t.skill.name: t for t in tables})
         self.skills: Mapping[str, Skill] = MappingProxyType({t.skill.name: t.skill for t in tables})
-        self._rows: dict[tuple[str, str, bool, int, str], tuple[Row, ...]] = {}
+        self._rows: dict[tuple[str, str, tuple[bool, bool], int, str], tuple[Row, ...]] = {}
 
     def load(self, skill: str, blank: Blank, conditions: Conditions) -> Outcome:
         """The recorded loading that this blank meets."""
@@ -182,7 +188,8 @@ class RecordedHandling:
             raise unknown("skill", skill, self.tables)
         between = draws.uniform(blank.key, f"{task} strength", blank.attempt)
         strength = self._strength(skill, task, conditions, between)
-        rows = self._of(skill, task, conditions.nested, strength, blank.family)
+        moved = any(name in conditions.strengths for name in MOVED)
+        rows = self._of(skill, task, (conditions.nested, moved), strength, blank.family)
         at = draws.uniform(blank.key, f"{task} cycle", blank.attempt)
         row = rows[int(at * len(rows))]
         return Outcome(
@@ -202,12 +209,16 @@ class RecordedHandling:
             return low
         return high if between < (wanted - low) / (high - low) else low
 
-    def _of(self, skill: str, task: str, nested: bool, strength: int, family: str) -> tuple[Row, ...]:
-        key = (skill, task, nested, strength, family)
+    def _of(
+        self, skill: str, task: str, lies: tuple[bool, bool], strength: int, family: str
+    ) -> tuple[Row, ...]:
+        """Cycles that fit: of the strength, then how blanks lie, whether anything has moved, the family."""
+        key = (skill, task, lies, strength, family)
         if key not in self._rows:
             groups = [g for g in self.tables[skill].groups if (g.task, g.strength) == (task, strength)]
             # What starts in the machine does not care how blanks lie in the tray.
-            fit = [g for g in groups if g.nested == nested] or groups
+            fit = [g for g in groups if g.nested == lies[0]] or groups
+            fit = [g for g in fit if g.moved == lies[1]] or fit
             rows = tuple(row for g in fit for row in g.rows)
             self._rows[key] = tuple(r for r in rows if r.family == family) or rows
         return self._rows[key]
@@ -215,7 +226,7 @@ class RecordedHandling:
 
 def merged(table: Table, more: Iterable[Group]) -> Table:
     """Return a table with other groups added; a group under the same conditions is replaced."""
-    groups = {(g.task, g.nested, g.strength): g for g in (*table.groups, *more)}
+    groups = {(g.task, g.nested, g.strength, g.moved): g for g in (*table.groups, *more)}
     return Table(table.skill, tuple(groups[k] for k in sorted(groups)))
 
 

@@ -230,7 +230,7 @@ VIEW: Mapping[str, str] = MappingProxyType(
         "reason": "machining, while waiting: what is waited for, one of WAITS",
         "expected_min": "machining, while waiting: how long such a wait took on average so far, None if new",
         "since_gauged": "measuring: parts since one was gauged",
-        "suspect": "measuring: 1 where this part's cycle had a warning",
+        "suspect": "measuring, loading: 1 where this part's cycle had a warning",
         "gauge_ok": "measuring: 1 where the gauge works",
         "event": "dispatch: why it is asked, one of EVENTS",
         "open_orders": "dispatch: 'name:part_type:left:due_min' of each, first due first, ';' between",

@@ -2,7 +2,7 @@
 
 An action names a tool and up to five values in [-1, 1]; `observation["mask"]` tells which tools are allowed
 now. What is not allowed is refused by the interlocks, and the first allowed tool is taken. Roles that are
-filled by a `crew` never come up. The reward is money: what good, ordered parts are worth, less what they cost.
+filled by a `crew` never come up. The reward is money: the worth of good, ordered parts less what was spent.
 """
 
 from __future__ import annotations

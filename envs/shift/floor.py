@@ -87,7 +87,7 @@ class Floor:
 
     def __init__(self, spec: ShiftSpec, seed: int, handling: Handling, state: ShiftState) -> None:
         self.spec, self.seed, self.handling = spec, seed, handling
-        self.kernel, self.books = Kernel(), Books(spec.unit)
+        self.kernel, self.books = Kernel(), Books(spec.unit, spec.blocks)
         self.disturbed = Disturbed(seed, spec.strengths)
         self.lathe = Lathe(spec.split, self.disturbed, state.heat)
         people = spec.people
@@ -278,6 +278,8 @@ class Floor:
         power = {"stay_ready": "ready", "standby": "standby", "warm_up": "warm_up"}[tool]
         self.lathe_is(mode, execution if mode != "PRODUCTION" else "WAIT", power)
         began = self.now_s
+        if tool == "warm_up":
+            self.kernel.start(self._warming(signal, (mode, self.books.current[1])))
         yield signal
         waited_min = (self.now_s - began) / 60.0
         self.waits[reason] = (n + 1, mean_min + (waited_min - mean_min) / (n + 1))
@@ -286,3 +288,9 @@ class Floor:
             yield self.spec.cell.standby_wake_s
         self.lathe_is(mode, execution, "ready")
         self.warmed = tool == "warm_up" and waited_min >= self.lathe.process.times.warm_up_min
+
+    def _warming(self, signal: Signal, state: tuple[str, str]) -> Process:
+        """The warm-up ends before the wait does."""
+        yield 60.0 * self.lathe.process.times.warm_up_min
+        if not signal.fired:
+            self.lathe_is(*state, "ready")

@@ -246,7 +246,7 @@ class Parts:
         floor = self.floor
         robot = floor.can(floor.usual_skill)
         tools = ("unload", "unload_by_hand") if robot else ("unload_by_hand",)
-        tool, values = yield from floor.decide("loading", tools, fault="broken" if part.broken else None)
+        tool, values = yield from floor.decide("loading", tools, suspect=float(part.suspect or part.broken))
         floor.guard.check("unclamp")
         lost = False
         part.attempt, blown = 0, False

@@ -14,8 +14,8 @@ from envs.shift.spec import PartType
 
 # So many parts waiting for rework, and dispatch is asked.
 REWORK_WAITS = 4
-# What every changeover takes besides the jaws, whoever teaches the robot.
-PHYSICAL = ("clear_chips", "fingers", "tools", "refill_tray", "prove_out")
+# What every changeover takes besides jaws (and the robot's fingers), whoever teaches the robot.
+PHYSICAL = ("clear_chips", "tools", "refill_tray", "prove_out")
 
 
 class Planning:
@@ -183,6 +183,8 @@ class Planning:
         yield from floor.person("changeover")
         floor.write("changeover", None, part_type=part.name, how=tool)
         work = ["jaws_quick" if cell.quick_change else "jaws", *PHYSICAL]
+        if tool != "by_hand_only":
+            work.append("fingers")
         if tool in ("teach", "recall_program"):
             work.append(f"teach_{known}")
         if values["first_article"] == "yes":

@@ -193,6 +193,14 @@ class Shift:
                 floor.write("attended", person.name, duration_s=untold_s)
             floor.write("paid", person.name, duration_s=paid_s)
 
+    def _calls(self) -> tuple[float, float]:
+        """This cell's calls an hour while it did not wait for anybody, and minutes of a call."""
+        floor = self.floor
+        spent_s = [e.data["duration_s"] for e in self.ledger.select("attended") if e.subject != "technician"]
+        n, mean_min = floor.waits.get("person", (0, 0.0))
+        hours = max(0.1, floor.now_s / 3600.0 - n * mean_min / 60.0)
+        return (len(spent_s) / hours, sum(spent_s) / 60.0 / len(spent_s)) if spent_s else (0.0, 0.0)
+
     def _late(self) -> int:
         """Parts that are due and not made."""
         floor = self.floor
@@ -207,17 +215,13 @@ class Shift:
             floor.write("expense", "backlog", amount_eur=backlog * spec.orders.backlog_eur, parts=backlog)
         end = floor.books.at(floor.now_s)
         pending = sorted((o for o in floor.open if o.left > 0), key=lambda o: (o is not floor.hand, o.due_s))
-        hours = floor.now_s / 3600.0
-        attended = sum(e.data["duration_s"] for e in self.ledger.select("attended"))
-        calls = sum(1 for e in self.ledger.select("attended"))
-        rate = (calls / hours, attended / 60.0 / calls) if calls else (0.0, 0.0)
         hourly = tuple(s / 3600.0 for s in floor.until_s)
         self._ended = ShiftState(
             heat=floor.lathe.kept, setup=floor.setup, programs=frozenset(floor.programs),
             families=frozenset(floor.families), trusted=frozenset(floor.trusted), blanks=floor.blanks,
             sister_tools=floor.sister_tools, rework=len(floor.rework),
             orders=tuple(Left(handed_on(o, end), o.left) for o in pending[:MOST_ORDERS]),
-            moved=floor.moved, until_failure_h=(hourly[0], hourly[1], hourly[2]), others=rate,
+            moved=floor.moved, until_failure_h=(hourly[0], hourly[1], hourly[2]), others=self._calls(),
         )  # fmt: skip
 
 

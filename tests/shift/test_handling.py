@@ -2,9 +2,11 @@
 
 from collections import Counter
 
+import gymnasium
 import numpy as np
 import pytest
 
+import envs  # noqa: F401 (registers the ids)
 from envs.shift import draws
 from envs.shift.cycles import (
     Group,
@@ -17,7 +19,8 @@ from envs.shift.cycles import (
     recorded_skills,
     write_table,
 )
-from envs.shift.handling import Blank, Conditions, Skill
+from envs.shift.handling import RESULTS, Blank, Conditions, Skill
+from envs.shift.physics import FIRST_SEED, FullPhysicsHandling, group_of, record
 
 LOOSE = Conditions(False, {"chips": 3})
 
@@ -102,3 +105,79 @@ def test_draws_are_uniform_and_unrelated():
     assert abs(np.corrcoef(numbers[:-1], numbers[1:])[0, 1]) < 0.03
     assert draws.uniform(7, "hardness", 3) == draws.uniform(7, "hardness", 3)
     assert draws.uniform(8, "hardness", 3) != draws.uniform(7, "hardness", 3)
+
+
+class PlanFollower:
+    """The plan followed from the true state: `envs` has it without any agent."""
+
+    def __init__(self, env):
+        self.env = env
+
+    def reset(self, instruction, seed):
+        self.instruction = instruction
+
+    def act(self, observation):
+        return self.env.unwrapped.expert_action()
+
+
+def prepare(task, options):
+    env = gymnasium.make(task, observation="flat", control="ee_yaw", **options)
+    return env, PlanFollower(env)
+
+
+def test_full_physics_is_a_function_of_the_blank():
+    handling = FullPhysicsHandling({"plan": prepare}, {"plan": Skill("plan")})
+    blank = Blank(draws.key(1, "blank", 4), "ring", "medium")
+    first = handling.load("plan", blank, LOOSE)
+    out = handling.unload("plan", blank, LOOSE)
+    assert first.result in RESULTS
+    assert 1.0 < first.duration_s < 16.0
+    assert first.energy_j > 0.0
+    assert out.result in RESULTS
+    assert handling.load("plan", blank, LOOSE) == first
+    with pytest.raises(ValueError, match="skill 'other' is unknown"):
+        handling.load("other", blank, LOOSE)
+    with pytest.raises(ValueError, match="family 'block'"):
+        handling.load("plan", blank._replace(family="block"), LOOSE)
+    handling.close()
+
+
+def test_recorded_is_what_physics_does():
+    """A recorded group holds the very episodes: resampling it and stepping them agree."""
+    seeds = range(FIRST_SEED, FIRST_SEED + 2)
+    rows = list(record(prepare, task="load", nested=True, strength=0, seeds=seeds))
+    assert [r.seed for r in rows] == list(seeds)
+    again = list(record(prepare, task="load", nested=True, strength=0, seeds=seeds))
+    assert rows == again
+    one = Table(Skill("plan"), (group_of(rows, task="load", nested=True, strength=0),))
+    outcome = RecordedHandling(one).load("plan", Blank(5, "none of them", "medium"), Conditions(True))
+    assert outcome.duration_s in {r.duration_s for r in rows}
+    if "skilled" in recorded_skills():  # the same episodes, done by the same expert
+        shipped = {r.seed: r for g in load_table("skilled").groups for r in g.rows if g.task == "load"}
+        nominal = next(
+            g for g in load_table("skilled").groups if (g.task, g.nested, g.strength) == ("load", True, 0)
+        )
+        assert set(seeds) <= set(shipped)
+        for r in rows:
+            kept = next(k for k in nominal.rows if k.seed == r.seed)
+            assert (kept.family, kept.size, kept.result) == (r.family, r.size, r.result)
+
+
+def test_where_it_lies_and_what_moved_choose_the_group():
+    def group(nested, strength, stress, s):
+        return Group("load", nested, strength, stress, (row(1, duration_s=s),))
+
+    groups = (
+        group(True, 0, "", 1.0), group(False, 0, "", 2.0), group(False, 3, "chips:3,oil_film:3", 3.0),
+        group(False, 3, "chips:3,fixture_offset:3", 4.0),
+    )  # fmt: skip
+    handling = RecordedHandling(Table(Skill("probe"), groups))
+    blank = Blank(1, "shaft", "medium")
+
+    def took(nested, **strengths):
+        return handling.load("probe", blank, Conditions(nested, strengths)).duration_s
+
+    assert took(True) == 1.0
+    assert took(False) == 2.0
+    assert took(False, oil_film=3) == 3.0
+    assert took(False, oil_film=3, fixture_offset=3) == 4.0

@@ -29,7 +29,7 @@ def availability(run_min, *, machines=10, hours=60_000.0, operators=1, seed=3):
 @pytest.mark.parametrize(("run_min", "published"), [(60.0, 0.68), (120.0, 0.88), (480.0, 0.98)])
 def test_ten_machines_and_one_operator(run_min, published):
     """8 minutes a call: availability .68, .88, .98 (facts of real cells)."""
-    ran, busy = availability(run_min, hours=6_000.0)
+    ran, busy = availability(run_min, hours=3_000.0)
     closed = repairman(machines=10, run_min=run_min, service_min=8.0)
     assert closed.availability == pytest.approx(published, abs=0.005)
     assert ran == pytest.approx(closed.availability, abs=0.01)
@@ -37,7 +37,7 @@ def test_ten_machines_and_one_operator(run_min, published):
 
 
 def test_two_operators():
-    ran, _ = availability(60.0, operators=2, hours=6_000.0)
+    ran, _ = availability(60.0, operators=2, hours=3_000.0)
     closed = repairman(machines=10, run_min=60.0, service_min=8.0, operators=2)
     assert ran == pytest.approx(closed.availability, abs=0.01)
 
