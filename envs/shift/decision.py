@@ -239,6 +239,7 @@ VIEW: Mapping[str, str] = MappingProxyType(
         "setup_type": "changeover: part type that the cell is set up for",
         "known": "changeover: 'taught', 'size' (of a known family), 'geometry', 'family' (first of it)",
         "teach_min": "changeover: usual minutes of teaching it",
+        "tolerance_um": "machining, tool_care, measuring: of the part type, either way",
         "load_percent": _SIGNALS,
         "vibration_mm_s": _SIGNALS,
         "acoustic": _SIGNALS,

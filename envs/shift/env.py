@@ -44,7 +44,7 @@ SCALES: Mapping[str, float] = {
     "teach_min": 120.0, "load_percent": 50.0, "vibration_mm_s": 3.0, "spindle_c": 20.0, "ambient_c": 20.0,
     "coolant_c": 20.0, "reading_um": 20.0, "corrected_um": 20.0, "parts_since_reading": 10.0,
     "reading_spindle_k": 20.0, "reading_ambient_k": 5.0, "reading_edge_min": 15.0, "edge_min": 15.0,
-    "offset_um": 60.0, "gap_min": 25.0, "parts_left": 60.0,
+    "offset_um": 60.0, "tolerance_um": 20.0, "gap_min": 25.0, "parts_left": 60.0,
 }  # fmt: skip
 LIMIT = 10.0
 _SIZE = len(NUMBERS) + sum(map(len, WORDS.values()))

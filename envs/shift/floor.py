@@ -214,7 +214,7 @@ class Floor:
         return choice.tool, values_of(choice)
 
     def _no_program(self, choice: Choice) -> str:
-        name = str(choice.values.get("skill", "")) or self.usual_skill
+        name = str(choice.values.get("skill", "")) or self.able_skill
         return "" if self.can(name) else NO_PROGRAM
 
     def can(self, skill: str) -> bool:
@@ -229,6 +229,11 @@ class Floor:
     def usual_skill(self) -> str:
         """The crew's usual skill; "" where there is none."""
         return next(iter(self.handling.skills), "")
+
+    @property
+    def able_skill(self) -> str:
+        """The first skill that may handle the part type set up for; "" where none may."""
+        return next((name for name in self.handling.skills if self.can(name)), "")
 
     def view(self, role: str, more: dict[str, float | str | None]) -> dict[str, float | str | None]:
         """What can honestly be told."""
@@ -260,6 +265,7 @@ class Floor:
         if role in ("machining", "tool_care", "measuring"):
             view |= self.lathe.signals()
             view["parts_left"] = view["order_left"]
+            view["tolerance_um"] = self.lathe.process.part.tolerance_um
             view["gap_min"] = (now - self.last_cut_s) / 60.0
         return view | more
 

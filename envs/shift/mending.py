@@ -61,14 +61,13 @@ class Mending:
         """Whether the robot meets what lies about."""
         return self.debris > 0 and self._draw("stumble") < STUMBLES * self.debris
 
-    def watch(self, part: Part) -> Process:
+    def watch(self) -> Process:
         """A person watches a new part's loading, as long as that was asked for."""
         floor = self.floor
         if floor.watched > 0:
             floor.watched -= 1
             yield from floor.person("watch")
             yield floor.work_s("watched_cycle")
-            part.relaid = True
 
     def loading(self, fault: str, part: Part) -> End:
         """A loading that failed; ends in "again", "by_hand" or "next"."""
@@ -90,7 +89,7 @@ class Mending:
         tools = ["call_person"]
         cell = self.floor.spec.cell
         robot = fault != "collision" and not blocking and part.attempt + asked < MOST_ATTEMPTS
-        robot = robot and self.floor.can(self.floor.usual_skill)
+        robot = robot and bool(self.floor.able_skill)
         if robot and fault != "dropped":
             tools += ["retry", "air_blow"] if fault == "no_seat" else ["retry"]
             if fault == "no_seat":

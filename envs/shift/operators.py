@@ -91,6 +91,8 @@ class Pool:
             person.here_s = person.others_s = person.unpaid_s = person.told_s = 0.0
             person.since_s = now
             person.rest_due = None
+            if person.free:
+                person.at_cell = -1
             if person.on_duty:
                 for k, rest in enumerate(self.people.rests):
                     self.kernel.start(self._rest(person, rest, self._block, k))

@@ -5,6 +5,7 @@ Order i is a function of (seed, i); times are working time, without the hours be
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -69,19 +70,28 @@ def planned_part_s(part: PartType) -> float:
 
 
 class OrderStream:
-    """The orders that come, one after another.
+    """The orders that come, one after another: the same for every way of working.
+
+    The first is there at the beginning; the others come so much later that the load is right. Where an order
+    is more work than comes in the hours, a run has one or, unless it is the first of all, none.
 
     Args:
         spec: The shift.
         disturbed: Its disturbances.
+        first: Whether nothing was left from before.
     """
 
-    def __init__(self, spec: ShiftSpec, disturbed: Disturbed) -> None:
+    def __init__(self, spec: ShiftSpec, disturbed: Disturbed, *, first: bool = True) -> None:
         self.orders: Orders = spec.orders
         self.disturbed, self.seed = disturbed, disturbed.seed
         self._next, self._at_s = 0, 0.0
         mean_s = sum(map(planned_part_s, self.orders.types)) / len(self.orders.types)
         self._work_s = self.orders.lot_size * mean_s
+        hours_s = 3600.0 * spec.hours
+        number = self.orders.load * hours_s / self._work_s
+        self._gap_s = hours_s / (number - 1.0) if number > 1.0 else math.inf
+        if not first and draws.uniform(self.seed, "order_comes", 0) >= number:
+            self._at_s = math.inf
         weekly = 3600.0 * WEEK_H * self.orders.load / self._work_s
         new = self.orders.new_types_per_week + disturbed.value("new_types")
         self.new_share = min(1.0, new / weekly)
@@ -96,7 +106,8 @@ class OrderStream:
         rush = draws.uniform(seed, "rush_orders", i) < self.rush_share
         slack_s = 3600.0 * orders.rush_h if rush else work_s + 3600.0 * orders.slack_h
         order = Order(f"order-{i}", part, quantity, self._at_s, self._at_s + work_s + slack_s)
-        self._at_s += work_s / orders.load * (0.5 + draws.uniform(seed, "order_gap", i))
+        size = quantity / orders.lot_size
+        self._at_s += self._gap_s * size * (0.5 + draws.uniform(seed, "order_gap", i))
         self._next += 1
         return order
 

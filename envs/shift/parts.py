@@ -43,7 +43,7 @@ class Parts:
         """Get a blank into the chuck; None where this one had to be left."""
         floor = self.floor
         part = self._take()
-        robot = floor.can(floor.usual_skill)
+        robot = bool(floor.able_skill)
         tools = ("load", "load_by_hand") if robot else ("load_by_hand", "load")
         tool, values = yield from floor.decide("loading", tools if robot else tools[:1])
         blown = False
@@ -108,7 +108,7 @@ class Parts:
     def _by_robot(self, part: Part, skill: str, *, blown: bool) -> Generator[Any, Any, str]:
         """Let the robot load; returns what the sensors say went wrong, "" where nothing seems to have."""
         floor = self.floor
-        yield from self.mending.watch(part)
+        yield from self.mending.watch()
         outcome = yield from self._handle("load", part, skill, blown=blown)
         if outcome.result != "missed_grasp":
             self.arrive(part)
@@ -138,7 +138,7 @@ class Parts:
 
     def _handle(self, task: str, part: Part, skill: str, *, blown: bool) -> Generator[Any, Any, Outcome]:
         """One handling by the robot."""
-        floor, usual = self.floor, self.floor.usual_skill
+        floor, usual = self.floor, self.floor.able_skill
         floor.leave()
         floor.guard.check("enter")
         kind = part.type
@@ -244,7 +244,7 @@ class Parts:
     def unload(self, part: Part) -> Process:
         """Get the part out and on its way."""
         floor = self.floor
-        robot = floor.can(floor.usual_skill)
+        robot = bool(floor.able_skill)
         tools = ("unload", "unload_by_hand") if robot else ("unload_by_hand",)
         tool, values = yield from floor.decide("loading", tools, suspect=float(part.suspect or part.broken))
         floor.guard.check("unclamp")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -38,6 +39,8 @@ class Planning:
         floor = self.floor
         while True:
             order = self.orders.next()
+            if order.release_s == math.inf:
+                return
             wait_s = order.release_s - floor.now_s
             if wait_s > 0.0:
                 yield wait_s

@@ -122,7 +122,7 @@ class Shift:
     def steps(self) -> Steps:
         """Run, handing out decisions and taking choices; `run` drives it with a crew."""
         floor = self._floor = Floor(self.spec, self.seed, self.handling, self.begun)
-        orders = OrderStream(self.spec, floor.disturbed)
+        orders = OrderStream(self.spec, floor.disturbed, first=self.begun.heat.state is None)
         parts = Parts(floor, Mending(floor, lambda part: parts.judge(part, "scrap")))
         planning = Planning(floor, orders, parts.rework)
         self._begin(planning, parts)

@@ -47,22 +47,37 @@ SHIFTS = st.fixed_dictionaries(
         "machines": st.integers(1, 6),
         "lot": st.sampled_from([1, 5, 60]),
         "absence": st.sampled_from([0.0, 0.5, 1.0]),
+        "blocks": st.sampled_from(
+            [
+                (Block(hours=1.5),),
+                (Block(hours=0.5), Block(hours=1.0, manned=False)),
+                (Block(hours=0.75, gap_h=16.0), Block(hours=0.75, gap_h=16.0)),
+            ]
+        ),
+        "carried": st.booleans(),
     }
 )
 
 
 def built(drawn):
-    spec = SHORT.with_strengths(**drawn["strengths"])
+    spec = SPEC.with_blocks(*drawn["blocks"]).with_strengths(**drawn["strengths"])
     spec = spec.with_people(
         operators=drawn["operators"], machines_per_operator=drawn["machines"], absence=drawn["absence"]
     )
     return spec.with_orders(lot_size=drawn["lot"])
 
 
+def ran(drawn):
+    """The shift, begun afresh or with what another left."""
+    spec = built(drawn)
+    state = run(spec, drawn["seed"] + 1, drawn["who"]).state if drawn["carried"] else None
+    return run(spec, drawn["seed"], drawn["who"], state)
+
+
 @settings(max_examples=25, deadline=None)
 @given(SHIFTS)
 def test_all_balances(drawn):
-    shift = run(built(drawn), drawn["seed"], drawn["who"])
+    shift = ran(drawn)
     ledger = shift.ledger
     assert check_balance(ledger, ["lathe"]) == []
     whole = sums(ledger)
@@ -88,7 +103,7 @@ def test_all_balances(drawn):
 @given(SHIFTS)
 def test_interlocks_hold(drawn):
     """No spindle-on with the arm inside, no door on the arm, no cycle without a seated part."""
-    ledger = run(built(drawn), drawn["seed"], drawn["who"]).ledger
+    ledger = ran(drawn).ledger
     inside = door = seated = spinning = False
     for event in ledger:
         kind, subject = event.kind, event.subject
