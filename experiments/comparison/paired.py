@@ -20,6 +20,9 @@ from experiments.totals import Totals
 
 # Fewer pairs than this cannot reject anything at 5 %: an interval from them would be a pretence.
 LEAST_SHIFTS = 6
+# The one metric that a study is about; all others are beside it.
+PRIMARY = "cost_per_good_part"
+ALPHA = 0.05
 RESAMPLES = 2000
 Rows = NDArray[np.float64]
 
@@ -45,7 +48,7 @@ class Difference:
         difference: In the metric's unit.
         ci95: Its paired bootstrap interval.
         p: Of the swap test; None for too few shifts.
-        p_holm: The same, adjusted for all metrics of the comparison.
+        p_holm: The same, adjusted for all metrics but the primary one, whose p stands as it is.
     """
 
     difference: float | None
@@ -108,7 +111,7 @@ class Study:
         pairs = zip(self.resampled(first), self.resampled(second), strict=True)
         again = [{name: x[name] - y[name] for name in found} for x, y in pairs]
         p = self._swap_test(first, second, found)
-        adjusted = holm(p)
+        adjusted = holm({name: value for name, value in p.items() if name != PRIMARY}) | {PRIMARY: p[PRIMARY]}
         return {
             name: Difference(_defined(value), percentiles([r[name] for r in again]), p[name], adjusted[name])
             for name, value in found.items()
@@ -159,6 +162,8 @@ def percentiles(values: Sequence[float]) -> tuple[float, float] | None:
 def verdict(difference: Difference, reference: float | None, interest: float, lower_is_better: bool) -> str:
     """Say what a difference means: "better", "worse", "alike", or "undecided".
 
+    Better and worse take both: an interval that leaves out zero, and an adjusted p within 5 %.
+
     Args:
         difference: Of a way to the reference.
         reference: The reference's mean.
@@ -171,7 +176,8 @@ def verdict(difference: Difference, reference: float | None, interest: float, lo
     low, high = difference.ci95
     if -margin <= low and high <= margin:
         return "alike"
-    if low > 0.0 or high < 0.0:
+    sure = difference.p_holm is None or difference.p_holm <= ALPHA
+    if sure and (low > 0.0 or high < 0.0):
         return "better" if (high < 0.0) == lower_is_better else "worse"
     return "undecided"
 

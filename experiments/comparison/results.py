@@ -9,11 +9,10 @@ from typing import Any
 
 from envs.costing import Costs
 from experiments.comparison.modes import Burden
-from experiments.comparison.paired import Study, verdict
+from experiments.comparison.paired import PRIMARY, Study, verdict
 from experiments.qcde import UNITS
 from experiments.totals import Totals
 
-PRIMARY = "cost_per_good_part"
 # The smallest relative difference that anyone should care about.
 INTEREST = 0.02
 # Metrics of which more is better; of all others less is.

@@ -119,3 +119,19 @@ def test_verdicts_at_two_percent(ci95, word):
 def test_other_numbers_of_shifts_are_refused():
     with pytest.raises(ValueError, match="allowed is one number"):
         Study({"a": [[shift(1.0, 1)]], "b": [[shift(1.0, 1)] * 2]})
+
+
+def test_an_interval_alone_is_no_verdict():
+    assert (
+        verdict(Difference(-2.0, (-3.0, -0.5), 0.04, 0.4), 100.0, 0.02, lower_is_better=True) == "undecided"
+    )
+    assert verdict(Difference(-2.0, (-3.0, -0.5), 0.04, 0.04), 100.0, 0.02, lower_is_better=True) == "better"
+
+
+def test_the_primary_metric_is_not_adjusted_and_the_others_are():
+    a = [shift(100.0 + k, 10) for k in range(8)]
+    b = [shift(90.0 + 0.5 * k, 10) for k in range(8)]
+    found = Study({"a": [a], "b": [b]}).differences("a", "b")
+    assert found[COST].p_holm == found[COST].p
+    known = {name: one for name, one in found.items() if one.p is not None and name != COST}
+    assert all(one.p_holm >= one.p for one in known.values())

@@ -142,7 +142,7 @@ def test_mistakes_are_told_in_one_line(modes, tmp_path):
     refused("unknown shift|shift 'nigth'", "--shift", "nigth", *out)
     refused("disturbance.*'chps'.*chips", "--modes", modes[0], "--stress", "chps=1", *out)
     refused("strength of chips is 9", "--modes", modes[0], "--stress", "chips=9", *out)
-    refused("region is 'mars'", "--modes", modes[0], "--region", "mars", *out)
+    refused("'mars'.*allowed are germany", "--modes", modes[0], "--region", "mars", *out)
     refused("needs people and operators is 0", "--modes", modes[0], "--people", "operators=0", *out)
     refused("machines_per_operator is 0", "--modes", modes[1], "--people", "machines_per_operator=0", *out)
     refused(
