@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments.comparison.modes import Entry, Mode
-from experiments.comparison.paired import LEAST_SHIFTS, Study, percentiles
-from experiments.comparison.results import PRIMARY
+from experiments.comparison.paired import LEAST_SHIFTS, PRIMARY, Study, percentiles
 
 PROCESS = ("machining", "tool_care", "measuring")
 SUPERVISION = ("loading", "dispatch", "fault_handling", "changeover")

@@ -11,8 +11,8 @@ import numpy as np
 from envs.costing import Costs
 from envs.prices import load_region
 from experiments.comparison.modes import Finance, Mode, burden, load_finance
-from experiments.comparison.paired import LEAST_SHIFTS, Study, percentiles
-from experiments.comparison.results import PRIMARY, Worked, charge
+from experiments.comparison.paired import LEAST_SHIFTS, PRIMARY, Study, percentiles
+from experiments.comparison.results import Worked, charge
 from experiments.totals import Totals
 
 REGIONS = ("us", "germany", "india", "japan")

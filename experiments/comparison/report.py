@@ -19,9 +19,9 @@ from experiments.comparison.charts import (
     waterfall,
 )
 from experiments.comparison.modes import Mode
-from experiments.comparison.paired import Interval
+from experiments.comparison.paired import PRIMARY, Interval
 from experiments.comparison.report_more import besides, limits
-from experiments.comparison.results import MORE_IS_BETTER, PRIMARY, Worked, causes, rows_of
+from experiments.comparison.results import MORE_IS_BETTER, Worked, causes, rows_of
 from experiments.comparison.shifts import staffed
 from experiments.figures import line_chart_svg
 
