@@ -108,12 +108,12 @@ def _record(config: Config) -> None:
     """Record cycles of an agent or a run into a table."""
     from tqdm import tqdm
 
-    from experiments.comparison.makers import STRENGTHS, parse_record, record_cycles
+    from experiments.comparison.makers import groups_of, parse_record, record_cycles
 
     who, file = parse_record(str(config.record))
     if not file.parent.is_dir():
         raise UserError(f"{str(file.parent)!r} is not a directory")
-    total = 4 * len(STRENGTHS) * config.record_cycles
+    total = len(groups_of()) * config.record_cycles
     with tqdm(total=total, desc=f"Recording {who}", unit="cycle", file=sys.stderr) as bar:
         table = record_cycles(who, file, config.record_cycles, on_done=lambda: bar.update(1) and None)
     sys.stdout.write(f"{table.n}\nThe cycles are in {file}\n")

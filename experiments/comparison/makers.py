@@ -80,12 +80,25 @@ def record_cycles(
             raise unknown("strength", strength, range(6))
     table = load_table(file) if file.exists() else Table(skill_named(who), ())
     there = {(g.task, g.nested, g.strength) for g in table.groups}
-    for group in [(t, nested, s) for t in TASK_IDS for nested in (True, False) for s in strengths]:
+    for group in groups_of(strengths):
         if group in there:
             continue
         table = merged(table, [_recorded(who, group, n, on_done)])
         write_table(table, file)
     return table
+
+
+def groups_of(strengths: tuple[int, ...] = STRENGTHS) -> list[tuple[str, bool, int]]:
+    """Return the groups of a table: task, whether blanks lie in nests, strength.
+
+    What is unloaded starts in the machine: how blanks lie in the tray is nothing to it.
+    """
+    return [
+        (task, nested, strength)
+        for task in TASK_IDS
+        for nested in ((True, False) if task == "load" else (False,))
+        for strength in strengths
+    ]
 
 
 def _recorded(who: str, group: tuple[str, bool, int], n: int, on_done: Callable[[], None] | None) -> Group:
