@@ -234,6 +234,8 @@ class Parts:
         if floor.fails_within(SENSOR, done.cutting_s):
             part.suspect = True
             yield from self.mending.sensor_alarm()
+        if not part.hand and floor.fails_within(ROBOT, done.cutting_s):
+            yield from self.mending.robot_alarm()
 
     def _crash(self, part: Part) -> Process:
         """The wrong part is in the chuck: tool and part meet where nobody expects it."""
