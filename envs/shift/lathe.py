@@ -98,6 +98,7 @@ class Lathe:
         self.edges = 0
         self.setups = 0
         self.memory = Memory()
+        self.corrected_um = 0.0  # all corrections so far
         self.last = (0.0, 0.0, 0.0)
         self.changed = self.jammed = 0.0
         self._said: Signals | None = None
@@ -205,6 +206,7 @@ class Lathe:
         broke, jammed = bool(part.broke[0]), bool(part.jammed[0])
         self.changed, self.jammed = 0.0, float(jammed)
         self.memory.corrected_um += correction
+        self.corrected_um += correction
         self.memory.since += 1.0
         return Cut(
             60.0 * cutting_min, 6e4 * (float(part.energy_kwh[0]) - before_kwh) / cutting_min,

@@ -70,7 +70,7 @@ class Mending:
             yield floor.work_s("watched_cycle")
 
     def loading(self, fault: str, part: Part) -> End:
-        """A loading that failed; ends in "again", "by_hand" or "next"."""
+        """A loading that failed; ends in "again" by the robot, the "same" as before, "by_hand" or "next"."""
         floor, blocking = self.floor, fault == "dropped" and self._draw("in the way") < IN_THE_WAY
         floor.write("alarm", None, name=fault, part=part.name)
         for asked in range(10**6):
@@ -108,9 +108,7 @@ class Mending:
             if fault == "dropped":
                 self.scrap(part)
                 return "next", False
-            return (
-                "by_hand" if part.relaid and part.attempt > MOST_ATTEMPTS else "again"
-            ), fault == "no_seat"
+            return ("by_hand" if part.attempt > MOST_ATTEMPTS else "same"), fault == "no_seat"
         if tool == "skip_slot":
             if fault == "dropped":
                 self.debris += 1
@@ -140,7 +138,7 @@ class Mending:
         return "again", tool == "air_blow"
 
     def unloading(self, result: str, part: Part) -> End:
-        """An unloading that failed; ends in "again", "by_hand", "done" or "next" where the part is lost."""
+        """An unloading that failed; ends in "again", "done" or "next" where the part is lost."""
         floor = self.floor
         floor.write("alarm", None, name="unload_failed", part=part.name)
         for asked in range(10**6):

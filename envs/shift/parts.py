@@ -27,6 +27,11 @@ _RUNOUT_GAUGE_MM = 0.005
 _DIRTY = 3
 
 
+def _next_tool(end: str, tool: str) -> str:
+    """What a loading goes on with: the robot again, as before where a person put it right, or by hand."""
+    return {"by_hand": "load_by_hand", "again": "load", "same": tool}[end]
+
+
 class Parts:
     """The flow of parts through the cell.
 
@@ -56,14 +61,14 @@ class Parts:
                     end, values, blown = yield from self.mending.loading(fault, part)
                     if end == "next":
                         return None
-                    tool = "load_by_hand" if end == "by_hand" else "load"
+                    tool = _next_tool(end, tool)
                     part.attempt += 1
                     continue
             if not floor.guard.seat_ok:
                 end, values, blown = yield from self.mending.loading("no_seat", part)
                 if end == "next":
                     return None
-                tool = "load_by_hand" if end == "by_hand" else "load"
+                tool = _next_tool(end, tool)
                 part.attempt += 1
                 continue
             return part
@@ -229,6 +234,8 @@ class Parts:
         if floor.fails_within(SENSOR, done.cutting_s):
             part.suspect = True
             yield from self.mending.sensor_alarm()
+        if not part.hand and floor.fails_within(ROBOT, done.cutting_s):
+            yield from self.mending.robot_alarm()
 
     def _crash(self, part: Part) -> Process:
         """The wrong part is in the chuck: tool and part meet where nobody expects it."""
@@ -271,7 +278,7 @@ class Parts:
             part.attempt += 1
             if lost or end == "done":
                 break
-            tool = "unload_by_hand" if end == "by_hand" else "unload"
+            tool = "unload"
         floor.guard.clamped = floor.guard.seat_ok = False
         floor.write("chuck_unclamped")
         floor.write("part_unloaded", part.name)
@@ -296,7 +303,7 @@ class Parts:
             self.judge(part, "good")
             return
         floor.since_gauged = 0.0
-        before = floor.lathe.memory.corrected_um
+        before = floor.lathe.corrected_um
         floor.kernel.start(self._gauging(part, tool, float(values["guard_um"]), before))
 
     def _gauging(self, part: Part, tool: str, guard_um: float, corrected_um: float) -> Process:
@@ -313,7 +320,7 @@ class Parts:
         runout = abs(max(part.runout_mm, part.gap_mm) + _RUNOUT_GAUGE_MM * off)
         floor.write("measurement", part.name, size_um=reading, runout_mm=runout)
         # Corrections since the part came out count against its reading.
-        since = floor.lathe.memory.corrected_um - corrected_um
+        since = floor.lathe.corrected_um - corrected_um
         floor.lathe.remember(reading, part.ra_um, since)
         limit, kind = part.type.tolerance_um - guard_um, part.type
         if part.ra_um > kind.ra_limit_um or runout > kind.runout_limit_mm or reading < -limit:

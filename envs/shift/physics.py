@@ -35,6 +35,8 @@ LIMIT_M = 1e-4
 _KEPT = 6
 # Episodes looked at for one with the part type asked for.
 _PATIENCE = 400
+# A part is in the open chuck within so much of its axis and stop.
+_IN_CHUCK_M, _ABOVE_STOP_M = 0.015, 0.010
 # A part whose bottom is this far below the tray, or whose axis leans so much, was dropped.
 _FALLEN_M, _LEANING = 0.01, 0.9
 
@@ -161,7 +163,7 @@ def episode(env: gymnasium.Env[Any, Any], actor: Actor, seed: int) -> Row:
             "gap_mm": max(0.0, 1e3 * gap_m) if clamped else 0.0,
             "runout_mm": 1e3 * runout_m if clamped else 0.0,
             "energy_j": float(info["energy_j"]),
-            "seat_ok": int(now.machine.seat_ok if clamped and now.machine is not None else clamped),
+            "seat_ok": int(clamped and cell.seated() and now.machine is not None and now.machine.seat_ok),
             "gripped": int(gripped),
         }
     )  # fmt: skip
@@ -186,10 +188,19 @@ def _failure(bare: Any, *, gap_m: float, runout_m: float) -> str:
             return "misseated" if max(gap_m, runout_m) > LIMIT_M else "seated"
     if inside or now.held:
         return "jammed"
+    if not unloading and _in_chuck(cell, part):
+        return "misseated"  # the seat's sensor told, the machine let go of it
     fallen = part.bottom_m[2] < cell.layout.tray_m[2] - _FALLEN_M or part.up[2] < _LEANING
     if grasped or fallen:
         return "dropped"
     return "missed_grasp"
+
+
+def _in_chuck(cell: Any, part: Any) -> bool:
+    """Whether a part that nobody holds lies in the chuck."""
+    x, y, z = cell.machine.spec.chuck_m
+    (px, py, pz) = part.bottom_m
+    return math.hypot(px - x, py - y) < _IN_CHUCK_M and abs(pz - z) < _ABOVE_STOP_M
 
 
 def record(

@@ -315,9 +315,9 @@ class Breakdowns(Sourced):
         machine_mttr_h: Mean hours to repair it, lognormal.
         part_share: Share of these that wait for a spare part.
         part_wait_h: Least and most hours of that wait.
-        robot_mtbf_h: Of robot and gripper.
+        robot_mtbf_h: Of robot and gripper, in hours that they handle or wait for a cut that they loaded.
         robot_mttr_min: Mean minutes to repair them.
-        sensor_mtbf_h: Of a sensor's false alarm.
+        sensor_mtbf_h: Of a sensor's alarm, true or false, in hours of cutting: minor stops.
         crash_eur: Least and most cost of a crash.
     """
 

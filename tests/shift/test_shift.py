@@ -13,7 +13,8 @@ from envs.balance import check_balance
 from envs.ledger import Ledger
 from envs.prices import load_prices, load_region
 from envs.shift import load_shift
-from envs.shift.cycles import RecordedHandling
+from envs.shift.cycles import Group, RecordedHandling, Row, Table
+from envs.shift.handling import RESULTS, Skill
 from envs.shift.lathe import blank_hardness
 from envs.shift.shift import Shift, drawn_state, planned_run_s, warm_states
 from envs.shift.spec import FACTORS, Block, Strengths
@@ -23,11 +24,25 @@ from experiments.totals import add_up
 SPEC = load_shift()
 SHORT = SPEC.with_blocks(Block(hours=1.5))
 HANDLING = RecordedHandling("skilled", "integrator")
+
+
+def rough(*results):
+    """A skill that does everything wrong that can be done wrong, each as often; it needs no teaching."""
+    rows = []
+    for k, result in enumerate([*results, "misseated"] * 2):
+        seat_ok = int(result in ("seated", "wrong_part") or k % 2)
+        off = 0.3 if result == "misseated" else 0.01
+        rows.append(Row(k, "shaft", "medium", 4.0 + k, result, off, off, 100.0, seat_ok, 1))
+    groups = (Group(task, False, 0, "", tuple(rows)) for task in ("load", "unload"))
+    return RecordedHandling(Table(Skill("rough", needs_teaching=False), tuple(groups)), "skilled")
+
+
+ROUGH = rough(*RESULTS)
 CREWS = {"rules": Rules, "by hand": ByHand, "fuzz": Fuzz, "nobody": None}
 
 
-def run(spec, seed, who, state=None):
-    shift = Shift(spec, seed, HANDLING, state)
+def run(spec, seed, who, state=None, handling=HANDLING):
+    shift = Shift(spec, seed, handling, state)
     shift.run(crew(CREWS[who]()) if CREWS[who] else None)
     return shift
 
@@ -55,6 +70,7 @@ SHIFTS = st.fixed_dictionaries(
             ]
         ),
         "carried": st.booleans(),
+        "handling": st.sampled_from(["recorded", "rough"]),
     }
 )
 
@@ -70,8 +86,11 @@ def built(drawn):
 def ran(drawn):
     """The shift, begun afresh or with what another left."""
     spec = built(drawn)
-    state = run(spec, drawn["seed"] + 1, drawn["who"]).state if drawn["carried"] else None
-    return run(spec, drawn["seed"], drawn["who"], state)
+    handling = ROUGH if drawn["handling"] == "rough" else HANDLING
+    state = None
+    if drawn["carried"]:
+        state = run(spec, drawn["seed"] + 1, drawn["who"], handling=handling).state
+    return run(spec, drawn["seed"], drawn["who"], state, handling)
 
 
 @settings(max_examples=25, deadline=None)
@@ -146,6 +165,32 @@ def json_form(ledger):
     for event in ledger:
         again.append(event.time_s, event.kind, event.subject, **json.loads(json.dumps(event.data)))
     return again
+
+
+def test_rough_handling_is_cleared_up():
+    """Everything that can go wrong does: faults are told, people come, undetected mis-seats are cut."""
+    spec = SPEC.with_blocks(Block(hours=6.0))
+    ledger = run(spec, 5, "rules", handling=rough(*RESULTS[:-1])).ledger
+    assert check_balance(ledger, ["lathe"]) == []
+    told = {e.data["name"] for e in ledger.select("alarm")}
+    assert {"missed_grasp", "dropped", "jammed", "collision", "no_seat", "unload_failed"} <= told
+    assert ledger.count("intervention") > 0
+    off = [e for e in ledger.select("characteristic") if e.data["name"] == "runout_mm"]
+    assert any(e.data["value"] > e.data["upper"] for e in off)
+    assert not ledger.select("expense", "crash")
+
+
+def test_a_wrong_part_in_the_chuck_is_a_crash():
+    """Money, hours, a broken tool, a scrapped part."""
+    shift = run(SPEC, 5, "rules", handling=rough("seated", "wrong_part"))
+    ledger = shift.ledger
+    crashes = [e for e in ledger.select("collision") if e.data.get("cause") == "wrong part"]
+    assert crashes
+    assert len(crashes) == ledger.count("expense", "crash")
+    low, high = SPEC.breakdowns.crash_eur
+    assert all(low <= e.data["amount_eur"] <= high for e in ledger.select("expense", "crash"))
+    assert sums(ledger).times.failures == len(crashes)
+    assert ledger.count("attended", "technician") > 0
 
 
 def test_state_carries_on():
