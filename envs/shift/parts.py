@@ -304,6 +304,7 @@ class Parts:
             return
         floor.since_gauged = 0.0
         before = floor.lathe.corrected_um
+        floor.measured[part.order] += 1
         floor.kernel.start(self._gauging(part, tool, float(values["guard_um"]), before))
 
     def _gauging(self, part: Part, tool: str, guard_um: float, corrected_um: float) -> Process:
@@ -323,6 +324,7 @@ class Parts:
         since = floor.lathe.corrected_um - corrected_um
         floor.lathe.remember(reading, part.ra_um, since)
         limit, kind = part.type.tolerance_um - guard_um, part.type
+        floor.measured[part.order] -= 1
         if part.ra_um > kind.ra_limit_um or runout > kind.runout_limit_mm or reading < -limit:
             self.judge(part, "scrap")
         elif reading > limit:

@@ -169,6 +169,11 @@ class Shift:
         """The cell's own sequence, for ever."""
         floor = self.floor
         while True:
+            if planning.may_be_done():  # one too many would be made before the last is judged
+                signal = floor.changed
+                floor.leave()
+                yield signal
+                continue
             event = planning.next_event()
             if event:
                 if event == "no_order":
