@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,6 +106,7 @@ class Floor:
         self.visit: Person | None = None
         self.changed = Signal()
         self.next_blank = 0
+        self.measured: Counter[str] = Counter()  # parts by order that are being measured
         self.since_gauged = 0.0
         self.watched = 0.0
         self.handled: deque[bool] = deque(maxlen=_SEEN)

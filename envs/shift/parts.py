@@ -1,4 +1,4 @@
-"""One part after another: loading, cutting, unloading, measuring, sorting."""
+"""One part after another: loading, cutting, unloading."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ from envs.shift.floor import ROBOT, SENSOR, Floor, Part
 from envs.shift.handling import INSIDE, Blank, Outcome
 from envs.shift.kernel import Process
 from envs.shift.lathe import Cut
-from envs.shift.mending import CRASHED, Mending
-from envs.shift.orders import planned_part_s
+from envs.shift.mending import Mending
+from envs.shift.sorting import Sorting
+from envs.shift.upkeep import CRASHED, Upkeep
 
 # What a handling's result looks like to the sensors; a mis-seat shows where the seat's sensor tells.
 SEEN = {
     "missed_grasp": "missed_grasp", "dropped": "dropped", "jammed": "jammed", "collision": "collision",
 }  # fmt: skip
-LENGTH_LIMIT_MM = 0.1
 # A hand's mis-seat: run-out and gap in mm, and how often the seat's sensor tells.
 _HAND_RUNOUT_MM, _HAND_GAP_MM, _HAND_SENSED = 0.3, 0.2, 0.7
-# Of reworked parts, that come good, and what their size scatters by as a share of the tolerance.
-REWORK_GOOD, REWORK_SCATTER = 0.9, 0.25
-_RUNOUT_GAUGE_MM = 0.005
 # Chips that were left about the seat, as a strength.
 _DIRTY = 3
 
@@ -37,11 +34,13 @@ class Parts:
 
     Args:
         floor: The shop floor.
-        mending: Who puts things right.
+        mending: What is done where handling fails.
+        upkeep: What is done about alarms and edges.
+        sorting: Where parts go.
     """
 
-    def __init__(self, floor: Floor, mending: Mending) -> None:
-        self.floor, self.mending = floor, mending
+    def __init__(self, floor: Floor, mending: Mending, upkeep: Upkeep, sorting: Sorting) -> None:
+        self.floor, self.mending, self.upkeep, self.sorting = floor, mending, upkeep, sorting
 
     # -- loading ----------------------------------------------------------------------------------------
     def load(self) -> Generator[Any, Any, Part | None]:
@@ -84,20 +83,11 @@ class Parts:
                 floor.moved = floor.moved | {factor}
         return part
 
-    def arrive(self, part: Part) -> None:
-        """The part is in hand for the first time."""
-        if not part.arrived:
-            part.arrived = True
-            kind = part.type
-            planned_s = planned_part_s(kind)
-            self.floor.write("part_arrived", part.name, part_type=kind.name, planned_part_s=planned_s)
-            self.floor.write("material", part.name, mass_kg=kind.blank_kg, chips_kg=kind.chips_kg)
-
     def _by_hand(self, part: Part) -> Process:
         floor, people = self.floor, self.floor.spec.people
         yield from floor.person("load_by_hand")
         floor.guard.check("enter")
-        self.arrive(part)
+        self.sorting.arrive(part)
         floor.write("part_grasped", part.name, by="hand")
         yield floor.work_s("load_by_hand", hand=True)
         part.hand = True
@@ -116,7 +106,7 @@ class Parts:
         yield from self.mending.watch()
         outcome = yield from self._handle("load", part, skill, blown=blown)
         if outcome.result != "missed_grasp":
-            self.arrive(part)
+            self.sorting.arrive(part)
             floor.write("part_grasped", part.name, by="robot")
         fault = SEEN.get(outcome.result, "")
         floor.handled.append(not fault and outcome.seat_ok)
@@ -152,10 +142,10 @@ class Parts:
         conditions = floor.disturbed.conditions(part.number, floor.moved, blown=blown)
         if part.relaid:  # a person laid it down where it belongs
             conditions = conditions._replace(nested=True)
-        if task == "load" and self.mending.dirty:
+        if task == "load" and self.upkeep.dirty:
             dirty = max(_DIRTY, conditions.strengths.get("chips", 0))
             conditions = conditions._replace(strengths={**conditions.strengths, "chips": dirty})
-            self.mending.dirty = False
+            self.upkeep.dirty = False
         handle = floor.handling.load if task == "load" else floor.handling.unload
         outcome = handle(skill or usual, blank, conditions)
         if self.mending.stumbles():
@@ -167,7 +157,7 @@ class Parts:
         stopped = outcome.result in INSIDE
         floor.write("INTERRUPTED" if stopped else "READY", "robot", result=outcome.result)
         if floor.fails_within(ROBOT, outcome.duration_s):
-            yield from self.mending.robot_alarm()
+            yield from self.upkeep.robot_alarm()
         return outcome
 
     # -- cutting ----------------------------------------------------------------------------------------
@@ -178,7 +168,7 @@ class Parts:
         yield cell.door_s
         guard.door_open = False
         floor.write("door_closed")
-        yield from self.mending.tool_care()
+        yield from self.upkeep.tool_care()
         _, values = yield from floor.decide("machining", ("cut",), seat_ok=float(guard.seat_ok))
         floor.leave()
         if guard.door_open:
@@ -202,10 +192,10 @@ class Parts:
         floor.lathe_is("PRODUCTION", "READY")
         floor.write("cycle_end", None, part=part.name)
         if part.broken:
-            yield from self.mending.broken_edge(part)
+            yield from self.upkeep.broken_edge(part)
         if done.jammed and not part.wrong:
             part.suspect = True
-            yield from self.mending.chip_nest()
+            yield from self.upkeep.chip_nest()
         guard.check("open_door")
         yield cell.door_s
         guard.door_open = True
@@ -216,7 +206,7 @@ class Parts:
         floor.lathe_is("PRODUCTION", "ACTIVE", done.power_w)
         # A broken edge is noticed half-way through.
         seconds = done.cutting_s * (0.5 if done.broke else 1.0)
-        yield from self.mending.running(seconds)
+        yield from self.upkeep.running(seconds)
         part.broken = done.broke
         part.size_um, part.ra_um = done.size_um, done.ra_um
         limit = part.type.tolerance_um
@@ -233,9 +223,9 @@ class Parts:
         )  # fmt: skip
         if floor.fails_within(SENSOR, done.cutting_s):
             part.suspect = True
-            yield from self.mending.sensor_alarm()
+            yield from self.upkeep.sensor_alarm()
         if not part.hand and floor.fails_within(ROBOT, done.cutting_s):
-            yield from self.mending.robot_alarm()
+            yield from self.upkeep.robot_alarm()
 
     def _crash(self, part: Part) -> Process:
         """The wrong part is in the chuck: tool and part meet where nobody expects it."""
@@ -245,7 +235,7 @@ class Parts:
         floor.guard.spindle_on = False
         floor.write("collision", None, cause="wrong part")
         part.broken = True
-        yield from self.mending.crash(CRASHED)
+        yield from self.upkeep.crash(CRASHED)
 
     # -- unloading --------------------------------------------------------------------------------------
     def unload(self, part: Part) -> Process:
@@ -283,82 +273,6 @@ class Parts:
         floor.write("chuck_unclamped")
         floor.write("part_unloaded", part.name)
         if lost or part.broken:
-            self.judge(part, "scrap")
+            self.sorting.judge(part, "scrap")
             return
-        yield from self._measure(part)
-
-    # -- measuring and sorting --------------------------------------------------------------------------
-    def _measure(self, part: Part) -> Process:
-        """Ask whether the part is gauged; gauging itself goes on beside everything else."""
-        floor, cell = self.floor, self.floor.spec.cell
-        tools = (
-            ("gauge", "skip_gauge", "measure_by_hand") if cell.gauge else ("skip_gauge", "measure_by_hand")
-        )
-        tool, values = yield from floor.decide(
-            "measuring", tools, since_gauged=floor.since_gauged, suspect=float(part.suspect),
-            gauge_ok=float(cell.gauge),
-        )  # fmt: skip
-        if tool == "skip_gauge":
-            floor.since_gauged += 1.0
-            self.judge(part, "good")
-            return
-        floor.since_gauged = 0.0
-        before = floor.lathe.corrected_um
-        floor.kernel.start(self._gauging(part, tool, float(values["guard_um"]), before))
-
-    def _gauging(self, part: Part, tool: str, guard_um: float, corrected_um: float) -> Process:
-        floor = self.floor
-        by_hand = tool == "measure_by_hand"
-        if by_hand:
-            person = yield floor.pool.call()
-            yield floor.work_s("measure_by_hand", hand=True)
-            floor.gone(person)
-        else:
-            yield floor.spec.cell.gauge_s
-        reading = floor.lathe.gauge(part.number, part.size_um, by_hand=by_hand)
-        off = draws.normal(floor.seed, "runout gauge", part.number)
-        runout = abs(max(part.runout_mm, part.gap_mm) + _RUNOUT_GAUGE_MM * off)
-        floor.write("measurement", part.name, size_um=reading, runout_mm=runout)
-        # Corrections since the part came out count against its reading.
-        since = floor.lathe.corrected_um - corrected_um
-        floor.lathe.remember(reading, part.ra_um, since)
-        limit, kind = part.type.tolerance_um - guard_um, part.type
-        if part.ra_um > kind.ra_limit_um or runout > kind.runout_limit_mm or reading < -limit:
-            self.judge(part, "scrap")
-        elif reading > limit:
-            self.judge(part, "rework")
-        else:
-            self.judge(part, "good")
-
-    def judge(self, part: Part, verdict: str) -> None:
-        """Sort a part: good, rework or scrap."""
-        floor = self.floor
-        self.arrive(part)
-        floor.write(f"part_{verdict}", part.name, order=part.order)
-        if verdict == "good":
-            floor.counts.good += 1
-            for entry in floor.open:
-                if entry.order.name == part.order:
-                    entry.left -= 1
-                    break
-        elif verdict == "scrap":
-            floor.counts.scrap += 1
-        else:
-            floor.rework.append(part)
-        floor.notify()
-
-    def rework(self) -> Process:
-        """A person reworks what waits for it."""
-        floor = self.floor
-        floor.reworking = True
-        person = yield floor.pool.call()
-        while floor.rework:
-            part = floor.rework.pop(0)
-            yield floor.work_s("rework_part")
-            size = part.type.tolerance_um * REWORK_SCATTER * draws.normal(floor.seed, "rework", part.number)
-            limit = part.type.tolerance_um
-            floor.write("characteristic", part.name, name="size_um", value=size, lower=-limit, upper=limit)
-            good = draws.uniform(floor.seed, "rework good", part.number) < REWORK_GOOD
-            self.judge(part, "good" if good and abs(size) <= limit else "scrap")
-        floor.gone(person)
-        floor.reworking = False
+        yield from self.sorting.measure(part)

@@ -61,6 +61,11 @@ class Planning:
     def _pending(self) -> list[Open]:
         return sorted((o for o in self.floor.open if o.left > 0), key=lambda o: (o.declined, o.due_s))
 
+    def may_be_done(self) -> bool:
+        """Whether the order in hand is done if what is being measured turns out good."""
+        hand = self.floor.hand
+        return hand is not None and 0 < hand.left <= self.floor.measured[hand.order.name]
+
     def next_event(self) -> str:
         """Return why dispatch has to be asked now, "" where it need not."""
         floor = self.floor

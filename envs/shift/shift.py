@@ -19,8 +19,10 @@ from envs.shift.mending import Mending
 from envs.shift.orders import OrderStream, planned_part_s, process_of
 from envs.shift.parts import Parts
 from envs.shift.planning import Planning, handed_on, renamed
+from envs.shift.sorting import Sorting
 from envs.shift.spec import ShiftSpec
 from envs.shift.state import MOST_ORDERS, Left, ShiftState, fresh_state
+from envs.shift.upkeep import Upkeep
 
 Crew = Mapping[str, Decider]
 # Numbers of parts that were handed on waiting for rework.
@@ -123,9 +125,11 @@ class Shift:
         """Run, handing out decisions and taking choices; `run` drives it with a crew."""
         floor = self._floor = Floor(self.spec, self.seed, self.handling, self.begun)
         orders = OrderStream(self.spec, floor.disturbed, first=self.begun.heat.state is None)
-        parts = Parts(floor, Mending(floor, lambda part: parts.judge(part, "scrap")))
-        planning = Planning(floor, orders, parts.rework)
-        self._begin(planning, parts)
+        sorting, upkeep = Sorting(floor), Upkeep(floor)
+        mending = Mending(floor, upkeep, lambda part: sorting.judge(part, "scrap"))
+        parts = Parts(floor, mending, upkeep, sorting)
+        planning = Planning(floor, orders, sorting.rework)
+        self._begin(planning, sorting)
         floor.kernel.start(planning.arrivals())
         floor.kernel.start(self._work(planning, parts))
         end_s = 0.0
@@ -144,7 +148,7 @@ class Shift:
                 floor.books.rest(3600.0 * block.gap_h)
         self._end(planning)
 
-    def _begin(self, planning: Planning, parts: Parts) -> None:
+    def _begin(self, planning: Planning, sorting: Sorting) -> None:
         floor, spec, state = self.floor, self.spec, self.begun
         kind = state.setup or spec.orders.types[0]
         floor.setup = kind
@@ -160,7 +164,7 @@ class Shift:
             planning.take(renamed(left.order, number, self.seed), left.left)
         for number in range(state.rework):
             part = Part(_CARRIED + number, kind, "before")
-            parts.arrive(part)
+            sorting.arrive(part)
             floor.write("part_rework", part.name, order=part.order)
             floor.rework.append(part)
         self._late_before = self._late()
@@ -169,6 +173,11 @@ class Shift:
         """The cell's own sequence, for ever."""
         floor = self.floor
         while True:
+            if planning.may_be_done():  # one too many would be made before the last is judged
+                signal = floor.changed
+                floor.leave()
+                yield signal
+                continue
             event = planning.next_event()
             if event:
                 if event == "no_order":

@@ -232,6 +232,19 @@ def test_orders_are_the_same_for_all_modes():
     assert released("rules") == released("by hand") == released("nobody")
 
 
+@pytest.mark.parametrize("lot", [1, 3])
+def test_no_more_is_made_than_ordered(lot):
+    """A lot ends with its last good part, though that is measured while the cell could go on."""
+    spec = SPEC.with_orders(lot_size=lot).with_blocks(Block(hours=6.0))
+    ledger = run(spec, 8, "by hand").ledger
+    # What comes back from rework may find that its order did not wait for it.
+    again = {e.subject for e in ledger.select("part_rework")}
+    good = [e.data["order"] for e in ledger.select("part_good") if e.subject not in again]
+    asked = {e.subject: e.data["quantity"] for e in ledger.select("order_released")}
+    assert good
+    assert all(good.count(order) <= asked[order] for order in set(good))
+
+
 def test_without_operators_a_run_completes():
     """Nobody comes: the cell goes on until it needs somebody, and then stands to the end."""
     spec = SHORT.with_people(operators=0)
