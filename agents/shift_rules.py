@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from agents.decider import Answer, Asked, Decider, open_orders
 from agents.machining import (
@@ -221,6 +221,8 @@ class AutomatedHyper(TunedHyper):
         standby_min: A wait that took so long before is spent in standby.
         warm_up_after_min: After so long a wait the spindle is warmed up; none where the wait is shorter.
         preempt_min: An order due within so many minutes goes before one that is not.
+        sister_um_per_min: A sister tool's own offset: what a minute of the old edge's wear is undone by.
+        ra_change: Share of the roughness allowed at which the edge goes.
         suspect_gauge: Above 0, parts with a warning in their cycle are gauged.
         first_article: Above 0, the first part after a changeover is checked before the lot runs.
         slack_min: An order that needs no changeover goes before one that is due in more than this.
@@ -231,11 +233,15 @@ class AutomatedHyper(TunedHyper):
     standby_min: float = 3.0
     warm_up_after_min: float = 60.0
     preempt_min: float = 0.0
+    sister_um_per_min: float = 1.2
+    ra_change: float = 0.9
     suspect_gauge: float = 1.0
     first_article: float = 1.0
     slack_min: float = 120.0
 
 
+# A part is gauged while the next one is cut: readings are so many cuts behind.
+LAG = 2
 # What pre-written recovery does, attempt by attempt; a person comes after the last.
 _RECOVERY: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "missed_grasp": (("retry",), ("retry",), ("skip_slot",)),
@@ -264,6 +270,32 @@ class Automated(RuleDecider):
         self.hyper = hyper
         self.cutting = TunedRules(hyper)
         self.first_article, self.slack_min = hyper.first_article, hyper.slack_min
+
+    def reset(self, facts: Mapping[str, Any], seed: int) -> None:
+        """Begin a shift."""
+        super().reset(facts, seed)
+        self._edge_min, self._cuts = 0.0, LAG
+
+    def machining(self, asked: Asked) -> Answer:
+        """As all rules; a new edge has its own offset, and readings of the old one are left out."""
+        answer = super().machining(asked)
+        if answer.tool != "cut":
+            return answer
+        before, self._edge_min = self._edge_min, asked.number("edge_min")
+        self._cuts = 0 if self._edge_min < before else self._cuts + 1
+        if self._cuts >= LAG:
+            return answer
+        undone = min(FULL_CORRECTION_UM, self.hyper.sister_um_per_min * before) if self._cuts == 0 else 0.0
+        why = f"rule: the new edge's own offset, {undone:+.1f} um" if undone else "rule: wait for its reading"
+        return answer._replace(values={**answer.values, "correction_um": undone}, why=why)
+
+    def tool_care(self, asked: Asked) -> Answer:
+        """As all rules, and when the gauge says that parts get rough."""
+        share = asked.number("ra_share")
+        if self._cuts >= LAG and share >= self.hyper.ra_change:
+            why = f"rule: roughness at {share:.0%} of what is allowed"
+            return asked.first(why, "sister_tool", "preset_tools", "index_edge")
+        return super().tool_care(asked)
 
     def loading(self, asked: Asked) -> Answer:
         """With the vision offset, checks, compliance and search that the skill has."""

@@ -11,10 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from agents.beliefs import Average, Size, failing
+from agents.beliefs import Average, Size, beyond, failing
 from agents.decider import Answer, Asked, Decider
 from agents.economy import Economy
 from agents.supervisor_cell import Orders, Recovery
+
+# The largest correction of the offset before a cut, and how roughness scatters from part to part, as a share
+# of what is allowed.
+LARGEST_UM, RA_SCATTER = 30.0, 0.06
+# A part is gauged while the next one is cut: readings are so many cuts behind.
+LAG = 2
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,11 @@ class Supervisor(Decider):
         self.size = Size(0.0, h.setup_um**2)
         self.answers_min = Average(self.economy.answer_min * 3.0, 3.0)
         self._was: dict[str, float] = {}
+        self.wear_um_min = Average(3.0 * h.um_per_edge_min, 3.0)
+        self._set_up = False
+        # Cuts of this edge; when it came: what was believed, minutes of the old edge; corrections since.
+        self._cuts, self._before = 0, (0.0, 0.0)
+        self._corrected_um = 0.0
 
     def decide(self, decision: Any) -> Answer:
         """Return an answer; what came of the last recovery is learned first."""
@@ -122,8 +133,10 @@ class Supervisor(Decider):
         h = self.hyper
         self._perceive(asked)
         shaking = asked.number("vibration_mm_s") > h.shaking_mm_s
-        correction = max(-30.0, min(30.0, -self.size.mean_um))
+        correction = max(-LARGEST_UM, min(LARGEST_UM, -self.size.mean_um))
         self.size = self.size.moved(correction)
+        self._cuts += 1
+        self._corrected_um += correction
         spread = self.size.variance_um2**0.5
         values: dict[str, float | str] = {
             "speed": h.speed, "feed": h.feed, "depth": max(-1.0, h.depth - 0.4) if shaking else h.depth,
@@ -136,22 +149,39 @@ class Supervisor(Decider):
     def _perceive(self, asked: Asked) -> None:
         """Bring the belief about the size up to now: heat, wear, a new edge, a reading."""
         h = self.hyper
-        now = {
-            k: asked.number(k) for k in ("spindle_c", "ambient_c", "edge_min", "reading_um", "corrected_um")
-        }
-        if now == self._was:
+        keys = ("spindle_c", "ambient_c", "edge_min", "reading_um", "corrected_um", "offset_um")
+        now = {key: asked.number(key) for key in keys}
+        if now == self._was and not self._set_up:
             return  # asked again before the same cut
         was = self._was or now
         warmer = h.um_per_k * (now["spindle_c"] - was["spindle_c"])
         warmer += h.um_per_ambient_k * (now["ambient_c"] - was["ambient_c"])
-        worn = h.um_per_edge_min * (now["edge_min"] - was["edge_min"])
-        fresh = now["edge_min"] < was["edge_min"]
-        self.size = self.size.moved(worn - warmer, h.setting_um**2 if fresh else h.drift_um**2)
-        if asked.number("has_reading") > 0 and asked.number("parts_since_reading") < 1 and not fresh:
-            noise = (h.part_um**2 + h.gauge_um**2) ** 0.5
-            # The reading is of the part as cut; corrections since it are in the belief already.
-            self.size = self.size.read(asked.number("reading_um") + asked.number("corrected_um"), noise)
+        wear = self.wear_um_min.mean
+        if self._set_up:
+            # What was compensated before is there again; the part type's own error is new.
+            self.size = self.size.moved(now["offset_um"] - was["offset_um"])
+            self._set_up, self._before = False, (0.0, 0.0)
+        elif now["edge_min"] < was["edge_min"]:
+            # The wear goes with the edge.
+            self._before, self._cuts, self._corrected_um = (self.size.mean_um, was["edge_min"]), 0, 0.0
+            self.size = self.size.moved(-wear * was["edge_min"] - warmer, h.setting_um**2)
+        else:
+            worn = wear * (now["edge_min"] - was["edge_min"])
+            self.size = self.size.moved(worn - warmer, h.drift_um**2)
+        if asked.number("has_reading") > 0 and asked.number("parts_since_reading") < 1 and self._cuts >= LAG:
+            # The reading is of the part as cut; corrections since then are there besides.
+            self._read(asked.number("reading_um") + asked.number("corrected_um"))
         self._was = now
+
+    def _read(self, level_um: float) -> None:
+        """Take in where a reading says that the size stands now."""
+        h = self.hyper
+        before_um, edge_min = self._before
+        if edge_min > 3.0:  # what the change of the edge did tells how it had worn
+            jump_um = level_um - self._corrected_um - before_um
+            self.wear_um_min = self.wear_um_min.seen(max(0.0, min(6.0, -jump_um / edge_min)))
+        self._before = (0.0, 0.0)
+        self.size = self.size.read(level_um, (h.part_um**2 + h.gauge_um**2) ** 0.5)
 
     def _wait(self, asked: Asked) -> Answer:
         """Standby where what it saves is more than what waking up costs."""
@@ -165,14 +195,22 @@ class Supervisor(Decider):
     def tool_care(self, asked: Asked) -> Answer:
         """Change an edge when keeping it is expected to cost more."""
         h, money = self.hyper, self.economy
-        worn = max(asked.number("edge_min") / h.edge_min, asked.number("acoustic"), asked.number("ra_share"))
+        # Beyond one correction and most of the tolerance, wear spoils parts when the next edge comes.
+        most = LARGEST_UM + 0.75 * money.tolerance_um(asked.text("part_type"))
+        edge_min = asked.number("edge_min")
+        gone_um = self.wear_um_min.mean * edge_min
+        worn = max(edge_min / h.edge_min, asked.number("acoustic"), gone_um / most)
         chance = failing(worn, h.worn, h.worn_width)
-        keep = chance * money.failed_edge_eur
+        # Until the second part of an edge is cut, the last reading is of the edge before.
+        known = self._cuts >= LAG
+        rough = beyond((1.0 - asked.number("ra_share")) / RA_SCATTER) if known else 0.0
+        keep = chance * money.failed_edge_eur + rough * money.escape_eur
         sister = "sister_tool" in asked.tools
         minutes = money.sister_min if sister else money.minutes("index_edge") + self.answers_min.mean
         left = max(0.0, 1.0 - worn) * money.edge_eur
         change = left + (money.machine_eur(minutes) if sister else money.person_eur(minutes))
-        why = f"wear {worn:.2f}, fails {chance:.1%}: keep {keep:.2f} EUR, change {change:.2f} EUR"
+        what = f"wear {worn:.2f}, fails {chance:.1%}, too rough {rough:.1%}"
+        why = f"{what}: keep {keep:.2f} EUR, change {change:.2f} EUR"
         if keep > change:
             return asked.first(why, "sister_tool", "index_edge", "preset_tools")
         return asked.first(why, "keep_edge")
@@ -236,5 +274,6 @@ class Supervisor(Decider):
         }
         check = money.person_eur(money.minutes("first_article")) + lost[h.checked_um]
         yes = check < lost[h.setup_um]
-        self.size, self._was = Size(0.0, (h.checked_um if yes else h.setup_um) ** 2), {}
+        self.size = Size(self.size.mean_um, (h.checked_um if yes else h.setup_um) ** 2)
+        self._set_up = True
         return ("yes" if yes else "no"), f"first article {check:.2f}, without {lost[h.setup_um]:.2f} EUR"

@@ -84,10 +84,10 @@ def stacked(columns: Mapping[str, Mapping[str, float]], title: str, unit: str) -
 
 def pareto(losses: Mapping[str, Mapping[str, float]], title: str, unit: str) -> str:
     """Return grouped bars of losses, the largest (over all ways of working) first."""
-    causes = sorted(
-        {cause for parts in losses.values() for cause in parts},
-        key=lambda c: (-sum(parts.get(c, 0.0) for parts in losses.values()), c),
-    )[:12]
+    sums = {c: sum(parts.get(c, 0.0) for parts in losses.values()) for p in losses.values() for c in p}
+    largest = max(sums.values(), default=0.0)
+    # What would be a sliver is left out.
+    causes = [c for c in sorted(sums, key=lambda c: (-sums[c], c)) if sums[c] > 0.005 * largest][:12]
     group = 15 * len(losses) + 14
     canvas = Canvas(1000, 70 + group * max(1, len(causes)), title)
     most = max([value for parts in losses.values() for value in parts.values()], default=0.0) or 1.0
