@@ -13,6 +13,8 @@ from experiments.errors import UserError, unknown
 
 # Kinds of skill that ship: whether a new part type has to be taught, and what the computer draws.
 _LEARNED_W = 200.0
+# Who unloads for a skill that cannot: a part in the machine is where it was taught, and no camera sees it.
+_UNLOADS = {"integrator": "taught"}
 STRENGTHS = (0, 1, 3, 5)
 
 
@@ -26,7 +28,8 @@ def maker(who: str) -> Callable[[str, Mapping[str, Any]], tuple[Any, Any]]:
         task = env_id.removeprefix("Monozukuri/").removesuffix("-v0")
         names = {"task": task, "split": options["split"], "robot": "lrmate200id", "control": "ee_yaw"}
         own = {"stress": options["stress"]} if options.get("stress") else None
-        policy, request = prepared(who, names, own)
+        actor = _UNLOADS.get(who, who) if task == "UnloadChuck" else who
+        policy, request = prepared(actor, names, own)
         env = request.make()
         prepare(policy, env)
         return env, policy
