@@ -185,6 +185,7 @@ class Integrator(Taught):
             self._search(key, robot)
         elif (
             key.name in ("release", "retreat")
+            and any(k.name == "seat" for k in self.keys)  # unloading seats nothing
             and machine[ALARM] > 0.5
             and machine[CLAMP] < 0.5
             and not machine[SEAT]

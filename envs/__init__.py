@@ -41,9 +41,15 @@ def _register(file: str, entry_point: str, vector: str | None = None, **options:
     return name
 
 
+def _shifts() -> tuple[str, ...]:
+    """Registers the shift: its actions name a tool, so it is no task of an arm and not in `ENV_IDS`."""
+    return (_register("shift", "envs.shift.env:make"),)
+
+
 _CELLS = _modules()
 CELL_IDS: tuple[str, ...] = _cells()
 PROCESS_IDS: tuple[str, ...] = _processes()
 ENV_IDS: tuple[str, ...] = CELL_IDS + PROCESS_IDS
+SHIFT_IDS: tuple[str, ...] = _shifts()
 # Names of the tasks in a cell.
 TASKS: tuple[str, ...] = tuple(i.removeprefix(f"{NAMESPACE}/").removesuffix("-v0") for i in CELL_IDS)
