@@ -119,6 +119,28 @@ class Reader(nn.Module):
         return plain, functional.layer_norm(ordered, ordered.shape[-1:])
 
 
+class Closer(nn.Module):
+    """A closer look at what is in the middle of a small picture: how it is turned.
+
+    It knows neither words nor the whole picture, so that it is cheap to learn from many turned looks.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = (3, 32, 48, 64, 64)
+        parts: list[nn.Module] = []
+        for i in range(4):
+            parts += [nn.Conv2d(sizes[i], sizes[i + 1], 3, 2 if i else 1, 1), nn.ReLU()]
+        self.look = nn.Sequential(*parts, nn.Flatten())
+        self.read = nn.Linear(64 * (GLIMPSE // 8) ** 2, 128)
+        self.yaw = nn.Linear(128, YAWS)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(b, 3, GLIMPSE, GLIMPSE) from -1 to 1, to logits (b, YAWS)."""
+        x = pictures.contiguous(memory_format=torch.channels_last)
+        return self.yaw(functional.relu(self.read(self.look(x))))
+
+
 class Network(nn.Module):
     """Pictures and words to where and how; see the module's text."""
 
@@ -147,7 +169,7 @@ class Network(nn.Module):
         self.read = nn.Linear(2 * w + n + 32 * (GLIMPSE // 8) ** 2, 128)
         self.offset = nn.Linear(128, 2)
         self.height = nn.Linear(128, HEIGHTS)
-        self.yaw = nn.Linear(128, YAWS)
+        self.closer = Closer()
         self.close = nn.Linear(128, 2)
         self.look = nn.Linear(128, len(LOOKS))
 
@@ -195,7 +217,7 @@ class Network(nn.Module):
         return {
             "offset": self.offset(x),
             "height": self.height(x),
-            "yaw": self.yaw(x),
+            "yaw": self.closer(crops(pictures, cells)),
             "close": self.close(x),
             "look": self.look(x),
         }

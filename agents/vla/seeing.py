@@ -164,7 +164,7 @@ def turn_of(logits: NDArray, near_rad: float) -> float:
     every = np.arange(n) / n * math.pi
     far = np.abs([geometry.wrap(t - near_rad, math.pi) for t in every])
     best = int((logits - logits.max() - _LAZY * far).argmax())
-    rows = np.arange(best - 2, best + 3)
+    rows = np.arange(best - 4, best + 5)
     return float(rows @ _shares(logits[rows % n])) / n * math.pi
 
 
