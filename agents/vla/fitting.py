@@ -95,7 +95,8 @@ class Fitter:
         self.fit, self.seed = fit, seed
         self.n_updates = 0
         self._take, self._put = (np.flatnonzero(samples.closes == c) for c in (1, 0))
-        self._turned = np.flatnonzero(self.samples.turns == 1.0)
+        down, free = self.samples.turns == 1.0, self.samples.free == 1.0
+        self._turned = [np.flatnonzero(down & free), np.flatnonzero(down & ~free)]
         self._scenes = np.arange(len(samples), len(self.samples))
         self.network = Network(network).to(memory_format=torch.channels_last)
         self._params = list(self.network.parameters())
@@ -158,7 +159,7 @@ class Fitter:
             "heat": -(spot(at, n) * heat.float().flatten(1).log_softmax(1)).sum(1).mean(),
             "offset": 2 * functional.smooth_l1_loss(said["offset"].float(), offset, beta=0.1),
             "height": 0.2 * _cross(said["height"], height_target(batch.heights)),
-            "yaw": 0.1 * _cross(said["yaw"], yaw_target(yaws)),
+            "yaw": 0.1 * _cross(said["yaw"], yaw_target(yaws, batch.free)),
             "close": 0.1 * functional.cross_entropy(said["close"].float(), torch.from_numpy(batch.closes)),
             "look": 0.1 * functional.cross_entropy(said["look"].float(), torch.from_numpy(batch.looks)),
         }
@@ -167,7 +168,9 @@ class Fitter:
     def closer_loss(self, rng: np.random.Generator) -> Tensor:
         """The loss of closer looks at parts to take, turned by any angle: how they are turned."""
         n = self.fit.closer
-        rows = self._turned[rng.integers(len(self._turned), size=n)]
+        half = [rows[rng.integers(len(rows), size=n // 2)] for rows in self._turned if len(rows)]
+        rows = np.concatenate(half)
+        n = len(rows)
         batch, size = self.samples.take(rows), self.samples.pictures.shape[1]
         angle, scale = rng.uniform(-math.pi, math.pi, n), np.exp(rng.uniform(-0.15, 0.15, n)) * GLIMPSE / size
         c, s = scale * np.cos(angle), scale * np.sin(angle)
@@ -182,7 +185,7 @@ class Fitter:
         small = dimmed(small, 0.25, rng)[:, torch.from_numpy(rng.permutation(3))]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.fit.half):
             said = self.network.closer(small * 2 - 1)
-        return _cross(said, yaw_target(batch.yaws - angle))
+        return _cross(said, yaw_target(batch.yaws - angle, batch.free))
 
     def _drawn(self, rng: np.random.Generator) -> NDArray:
         """Rows of a batch: a set share of looks for a part, which are the harder ones."""
@@ -251,12 +254,16 @@ def height_target(heights_m: NDArray) -> Tensor:
     return _between(np.clip(at, 0, HEIGHTS - 1.001), HEIGHTS)
 
 
-def yaw_target(yaws_rad: NDArray) -> Tensor:
-    """(b, YAWS) shares of the tokens round each turn, a bell; they go round half a circle."""
+def yaw_target(yaws_rad: NDArray, free: NDArray) -> Tensor:
+    """(b, YAWS + 1) shares of the tokens round each turn, a bell; all of the last where any turn will do.
+
+    They go round half a circle.
+    """
     away = np.arange(YAWS) - np.mod(yaws_rad / math.pi, 1.0)[:, None] * YAWS
     away -= YAWS * np.round(away / YAWS)
     bells = np.exp(-((away / _BELL) ** 2) / 2)
-    return torch.from_numpy((bells / bells.sum(1, keepdims=True)).astype(np.float32))
+    bells *= (1 - free[:, None]) / bells.sum(1, keepdims=True)
+    return torch.from_numpy(np.concatenate([bells, free[:, None]], 1).astype(np.float32))
 
 
 def _between(at: NDArray, n: int) -> Tensor:

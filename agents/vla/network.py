@@ -17,6 +17,7 @@ from torch.nn import functional
 STRIDE = 4
 # Side (pixels) of what is looked at closely.
 GLIMPSE = 32
+# The last of the tokens for a turn says that any will do.
 HEIGHTS, YAWS = 256, 72
 # Heights from the first to the last token (m), above the floor or, with a part in the hand, above where it
 # was taken; turns cover half a circle, after which two fingers are where they were.
@@ -133,10 +134,10 @@ class Closer(nn.Module):
             parts += [nn.Conv2d(sizes[i], sizes[i + 1], 3, 2 if i else 1, 1), nn.ReLU()]
         self.look = nn.Sequential(*parts, nn.Flatten())
         self.read = nn.Linear(64 * (GLIMPSE // 8) ** 2, 128)
-        self.yaw = nn.Linear(128, YAWS)
+        self.yaw = nn.Linear(128, YAWS + 1)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """(b, 3, GLIMPSE, GLIMPSE) from -1 to 1, to logits (b, YAWS)."""
+        """(b, 3, GLIMPSE, GLIMPSE) from -1 to 1, to logits (b, YAWS + 1)."""
         x = pictures.contiguous(memory_format=torch.channels_last)
         return self.yaw(functional.relu(self.read(self.look(x))))
 
