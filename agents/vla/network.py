@@ -131,7 +131,8 @@ class Closer(nn.Module):
         sizes = (3, 32, 48, 64, 64)
         parts: list[nn.Module] = []
         for i in range(4):
-            parts += [nn.Conv2d(sizes[i], sizes[i + 1], 3, 2 if i else 1, 1), nn.ReLU()]
+            convolution = nn.Conv2d(sizes[i], sizes[i + 1], 3, 2 if i else 1, 1, bias=False)
+            parts += [convolution, nn.GroupNorm(8, sizes[i + 1]), nn.ReLU()]
         self.look = nn.Sequential(*parts, nn.Flatten())
         self.read = nn.Linear(64 * (GLIMPSE // 8) ** 2, 128)
         self.yaw = nn.Linear(128, YAWS + 1)

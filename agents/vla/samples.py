@@ -193,7 +193,7 @@ def from_dataset(data: Dataset, tokenizer: Tokenizer, n_episodes: int | None = N
 
 @dataclass(frozen=True)
 class _Mark:
-    """A frame to learn from, that of the pose that followed, that of the take, and since when it is one way."""
+    """A frame to learn from, those of the pose that followed and of the take, and the first of its kind."""
 
     stage: str
     frame: int
