@@ -126,7 +126,7 @@ class Augmenter:
         if spec.recolour:
             pictures = self._repaint(pictures, masks, rng)
         if spec.colour:
-            pictures = _dim(pictures, spec.colour, rng)
+            pictures = dimmed(pictures, spec.colour, rng)
         turned = np.zeros(len(pixels))
         if spec.turn_deg or spec.shift or spec.zoom or spec.slant:
             pictures, pixels, turned = self._move(pictures, pixels, turns, rng)
@@ -200,7 +200,7 @@ class Augmenter:
             pictures[i, :, top : top + h, left : left + w] = colour[:, None, None]
 
 
-def _dim(pictures: Tensor, most: float, rng: np.random.Generator) -> Tensor:
+def dimmed(pictures: Tensor, most: float, rng: np.random.Generator) -> Tensor:
     """Other light: gain, tint, contrast and gamma of whole pictures."""
     b = len(pictures)
     tint = 1 + most / 3 * rng.uniform(-1, 1, (b, 3))

@@ -13,14 +13,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from agents.vla.augment import Augmenter, AugmentSpec
-from agents.vla.network import HEIGHT_HIGH_M, HEIGHT_LOW_M, HEIGHTS, STRIDE, YAWS, Network, NetworkSpec
+from agents.vla.augment import Augmenter, AugmentSpec, dimmed
+from agents.vla.network import (
+    GLIMPSE,
+    HEIGHT_HIGH_M,
+    HEIGHT_LOW_M,
+    HEIGHTS,
+    STRIDE,
+    YAWS,
+    Network,
+    NetworkSpec,
+)
 from agents.vla.samples import Samples, joined
 
 _EMA_DECAY = 0.998
 # Width (cells) of the spot that heat is drawn to, and how far from it details are still learned.
 _SPOT = 0.7
 _NEAR = 0.25
+# Width (tokens) of the bell round a turn.
+_BELL = 1.5
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,7 @@ class FitSpec:
         drop_words: Share of words that are left out, and of words that are made unknown.
         half: Whether to compute in bfloat16 where that is as good.
         threads: Threads for linear algebra.
+        closer: Closer looks in a batch, besides.
         take_share: Share of looks for a part to take in a batch; the others are for where it goes.
     """
 
@@ -44,6 +56,7 @@ class FitSpec:
     half: bool = True
     threads: int = 2
     take_share: float = 0.75
+    closer: int = 96
 
     def __post_init__(self) -> None:
         for name in ("batch", "threads"):
@@ -82,6 +95,8 @@ class Fitter:
         self.fit, self.seed = fit, seed
         self.n_updates = 0
         self._take, self._put = (np.flatnonzero(samples.closes == c) for c in (1, 0))
+        down, free = self.samples.turns == 1.0, self.samples.free == 1.0
+        self._turned = [np.flatnonzero(down & free), np.flatnonzero(down & ~free)]
         self._scenes = np.arange(len(samples), len(self.samples))
         self.network = Network(network).to(memory_format=torch.channels_last)
         self._params = list(self.network.parameters())
@@ -140,14 +155,37 @@ class Fitter:
         offset = torch.from_numpy((at - cells).astype(np.float32))
         # A turn to the right of the picture is one against the sense in which angles grow, seen from above.
         yaws = batch.yaws - turned * (batch.turns == 1.0)
-        return {
+        found = {
             "heat": -(spot(at, n) * heat.float().flatten(1).log_softmax(1)).sum(1).mean(),
             "offset": 2 * functional.smooth_l1_loss(said["offset"].float(), offset, beta=0.1),
             "height": 0.2 * _cross(said["height"], height_target(batch.heights)),
-            "yaw": 0.4 * _cross(said["yaw"], yaw_target(yaws)),
+            "yaw": 0.1 * _cross(said["yaw"], yaw_target(yaws, batch.free)),
             "close": 0.1 * functional.cross_entropy(said["close"].float(), torch.from_numpy(batch.closes)),
             "look": 0.1 * functional.cross_entropy(said["look"].float(), torch.from_numpy(batch.looks)),
         }
+        return found | ({"closer": self.closer_loss(rng)} if self.fit.closer else {})
+
+    def closer_loss(self, rng: np.random.Generator) -> Tensor:
+        """The loss of closer looks at parts to take, turned by any angle: how they are turned."""
+        n = self.fit.closer
+        half = [rows[rng.integers(len(rows), size=n // 2)] for rows in self._turned if len(rows)]
+        rows = np.concatenate(half)
+        n = len(rows)
+        batch, size = self.samples.take(rows), self.samples.pictures.shape[1]
+        angle, scale = rng.uniform(-math.pi, math.pi, n), np.exp(rng.uniform(-0.15, 0.15, n)) * GLIMPSE / size
+        c, s = scale * np.cos(angle), scale * np.sin(angle)
+        at = (batch.pixels + rng.uniform(-3, 3, (n, 2))) / (size / 2) - 1
+        # From the small picture to the large one: turned to the left by `angle`.
+        theta = np.stack([np.stack([c, s, at[:, 0]], 1), np.stack([-s, c, at[:, 1]], 1)], 1)
+        pictures = torch.from_numpy(batch.pictures).permute(0, 3, 1, 2).float() / 255
+        grid = functional.affine_grid(
+            torch.from_numpy(theta.astype(np.float32)), [n, 3, GLIMPSE, GLIMPSE], align_corners=False
+        )
+        small = functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+        small = dimmed(small, 0.25, rng)[:, torch.from_numpy(rng.permutation(3))]
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.fit.half):
+            said = self.network.closer(small * 2 - 1)
+        return _cross(said, yaw_target(batch.yaws - angle, batch.free))
 
     def _drawn(self, rng: np.random.Generator) -> NDArray:
         """Rows of a batch: a set share of looks for a part, which are the harder ones."""
@@ -216,9 +254,16 @@ def height_target(heights_m: NDArray) -> Tensor:
     return _between(np.clip(at, 0, HEIGHTS - 1.001), HEIGHTS)
 
 
-def yaw_target(yaws_rad: NDArray) -> Tensor:
-    """(b, YAWS) shares of the two tokens next to each turn, which go round half a circle."""
-    return _between(np.mod(yaws_rad / math.pi, 1.0) * YAWS, YAWS)
+def yaw_target(yaws_rad: NDArray, free: NDArray) -> Tensor:
+    """(b, YAWS + 1) shares of the tokens round each turn, a bell; all of the last where any turn will do.
+
+    They go round half a circle.
+    """
+    away = np.arange(YAWS) - np.mod(yaws_rad / math.pi, 1.0)[:, None] * YAWS
+    away -= YAWS * np.round(away / YAWS)
+    bells = np.exp(-((away / _BELL) ** 2) / 2)
+    bells *= (1 - free[:, None]) / bells.sum(1, keepdims=True)
+    return torch.from_numpy(np.concatenate([bells, free[:, None]], 1).astype(np.float32))
 
 
 def _between(at: NDArray, n: int) -> Tensor:

@@ -17,6 +17,7 @@ from torch.nn import functional
 STRIDE = 4
 # Side (pixels) of what is looked at closely.
 GLIMPSE = 32
+# The last of the tokens for a turn says that any will do.
 HEIGHTS, YAWS = 256, 72
 # Heights from the first to the last token (m), above the floor or, with a part in the hand, above where it
 # was taken; turns cover half a circle, after which two fingers are where they were.
@@ -119,6 +120,29 @@ class Reader(nn.Module):
         return plain, functional.layer_norm(ordered, ordered.shape[-1:])
 
 
+class Closer(nn.Module):
+    """A closer look at what is in the middle of a small picture: how it is turned.
+
+    It knows neither words nor the whole picture, so that it is cheap to learn from many turned looks.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = (3, 32, 48, 64, 64)
+        parts: list[nn.Module] = []
+        for i in range(4):
+            convolution = nn.Conv2d(sizes[i], sizes[i + 1], 3, 2 if i else 1, 1, bias=False)
+            parts += [convolution, nn.GroupNorm(8, sizes[i + 1]), nn.ReLU()]
+        self.look = nn.Sequential(*parts, nn.Flatten())
+        self.read = nn.Linear(64 * (GLIMPSE // 8) ** 2, 128)
+        self.yaw = nn.Linear(128, YAWS + 1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(b, 3, GLIMPSE, GLIMPSE) from -1 to 1, to logits (b, YAWS + 1)."""
+        x = pictures.contiguous(memory_format=torch.channels_last)
+        return self.yaw(functional.relu(self.read(self.look(x))))
+
+
 class Network(nn.Module):
     """Pictures and words to where and how; see the module's text."""
 
@@ -147,7 +171,7 @@ class Network(nn.Module):
         self.read = nn.Linear(2 * w + n + 32 * (GLIMPSE // 8) ** 2, 128)
         self.offset = nn.Linear(128, 2)
         self.height = nn.Linear(128, HEIGHTS)
-        self.yaw = nn.Linear(128, YAWS)
+        self.closer = Closer()
         self.close = nn.Linear(128, 2)
         self.look = nn.Linear(128, len(LOOKS))
 
@@ -195,7 +219,7 @@ class Network(nn.Module):
         return {
             "offset": self.offset(x),
             "height": self.height(x),
-            "yaw": self.yaw(x),
+            "yaw": self.closer(crops(pictures, cells)),
             "close": self.close(x),
             "look": self.look(x),
         }

@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.dataset import Dataset, DatasetError, Episode
-from agents.taught import COMMANDED
+from agents.taught import COMMANDED, ROTATION, tool_yaw
 from agents.vla import geometry
 from agents.vla.tokenizer import Tokenizer, words
 
 # A hand nearer than this in the plane to where it is about to close hides the part from the camera above.
 HIDES_M = 0.06
+# So little the key pose is turned against the hand where any turn will do (rad, doubled).
+KEPT_RAD = 2e-3
 # Which camera a look is taken through, and where to look next.
 CAMERA_OF = {"take": "tray", "put": "chuck"}
 NEXT_LOOK = {"take": "chuck", "put": "done"}
@@ -39,6 +41,7 @@ class Samples:
         pixels: (n, 2) where in the picture the pose is (column, row).
         heights: (n,) its height, or above where the part was taken (m).
         yaws: (n,) its turn about the vertical against the camera's (rad).
+        free: (n,) 1 where any turn will do: the expert kept the hand's, else 0.
         closes: (n,) 1 where the gripper closes there, else 0.
         looks: (n,) where to look next, as an index into `network.LOOKS`.
         turns: (n,) how much the picture may be turned, from 0 to 1.
@@ -53,6 +56,7 @@ class Samples:
     pixels: NDArray[np.float64]
     heights: NDArray[np.float64]
     yaws: NDArray[np.float64]
+    free: NDArray[np.float64]
     closes: NDArray[np.int64]
     looks: NDArray[np.int64]
     turns: NDArray[np.float64]
@@ -82,6 +86,7 @@ class Look:
         position_m: Where the gripper closes or opens.
         yaw_rad: How the hand is turned there.
         height_m: The height that is learned: above the floor, or above where the part was taken.
+        free: Whether any turn will do.
     """
 
     picture: NDArray[np.uint8]
@@ -92,6 +97,7 @@ class Look:
     position_m: tuple[float, float, float]
     yaw_rad: float
     height_m: float
+    free: bool = False
 
 
 def from_looks(looks: Sequence[Look], tokenizer: Tokenizer) -> Samples:
@@ -122,6 +128,7 @@ def from_looks(looks: Sequence[Look], tokenizer: Tokenizer) -> Samples:
         np.array(pixels),
         np.array([k.height_m for k in kept]),
         np.array([k.yaw_rad - geometry.heading(k.lens) for k in kept]),
+        np.array([float(k.free) for k in kept]),
         np.array([int(k.stage == "take") for k in kept]),
         np.array([LOOKS.index(NEXT_LOOK[k.stage]) for k in kept]),
         np.where([geometry.looks_down(look.lens) for look in kept], 1.0, OBLIQUE),
@@ -159,9 +166,12 @@ def from_dataset(data: Dataset, tokenizer: Tokenizer, n_episodes: int | None = N
     for name in needed:
         if name not in data.features:
             raise DatasetError(f"data set {str(data.folder)!r}: {name!r} is missing, which is learned from")
-    hands = data.column("observation.state")[:, COMMANDED].astype(float)
+    state = data.column("observation.state")
+    hands = state[:, COMMANDED].astype(float)
     positions, yaws = (data.column(name).astype(float) for name in ("key.position_m", "key.yaw_rad"))
     closes = data.column("key.close").astype(bool).ravel()
+    turns = np.array([tool_yaw(quaternion) for quaternion in state[:, ROTATION]])
+    kept = np.abs(np.angle(np.exp(2j * (yaws.ravel() - turns)))) < KEPT_RAD
     looks: list[Look] = []
     marks = [m for e in data.episodes[:n_episodes] for m in _marks(e, closes, hands, positions)]
     for stage, camera in CAMERA_OF.items():
@@ -174,7 +184,8 @@ def from_dataset(data: Dataset, tokenizer: Tokenizer, n_episodes: int | None = N
             x, y, z = positions[mark.to].tolist()
             base = 0.0 if mark.taken is None else positions[mark.taken][2]
             yaw, lens = float(yaws[mark.to].item()), lenses[mark.frame]
-            looks.append(Look(pictures[i], masks[i], lens, mark.tasks, stage, (x, y, z), yaw, z - base))
+            free = bool(kept[mark.since : mark.to + 1].all())
+            looks.append(Look(pictures[i], masks[i], lens, mark.tasks, stage, (x, y, z), yaw, z - base, free))
     if not looks:
         raise DatasetError(f"data set {str(data.folder)!r}: no episode in which the gripper closes")
     return from_looks(looks, tokenizer)
@@ -182,13 +193,14 @@ def from_dataset(data: Dataset, tokenizer: Tokenizer, n_episodes: int | None = N
 
 @dataclass(frozen=True)
 class _Mark:
-    """A frame to learn from, the frame of the pose that followed, and the one where the part was taken."""
+    """A frame to learn from, those of the pose that followed and of the take, and the first of its kind."""
 
     stage: str
     frame: int
     to: int
     taken: int | None
     tasks: tuple[str, ...]
+    since: int
 
 
 def _marks(episode: Episode, closes: NDArray, hands: NDArray, positions: NDArray) -> Iterator[_Mark]:
@@ -198,7 +210,7 @@ def _marks(episode: Episode, closes: NDArray, hands: NDArray, positions: NDArray
     """
     if episode.extra.get("static"):
         for f in range(episode.start, episode.stop):
-            yield _Mark("take", f, f, None, episode.tasks)
+            yield _Mark("take", f, f, None, episode.tasks, f)
         return
     changes = [f for f in range(episode.start + 1, episode.stop) if closes[f] != closes[f - 1]]
     for f in range(episode.start, episode.stop):
@@ -208,6 +220,7 @@ def _marks(episode: Episode, closes: NDArray, hands: NDArray, positions: NDArray
         if closes[f]:
             taken = max((c for c in changes if c <= f), default=None)
             if taken not in (None, f):
-                yield _Mark("put", f, to, taken, episode.tasks)
+                yield _Mark("put", f, to, taken, episode.tasks, taken)
         elif np.hypot(*(hands[f] - positions[to])[:2]) > HIDES_M:
-            yield _Mark("take", f, to, None, episode.tasks)
+            since = max((c for c in changes if c <= f), default=episode.start)
+            yield _Mark("take", f, to, None, episode.tasks, since)

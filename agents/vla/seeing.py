@@ -159,12 +159,18 @@ def height_of(logits: NDArray) -> float:
 
 
 def turn_of(logits: NDArray, near_rad: float) -> float:
-    """The turn (rad, of a half circle) that tokens say; of equal ones the one that is nearest."""
-    n = len(logits)
+    """The turn (rad, of a half circle) that tokens say; of equal ones the one that is nearest.
+
+    The last token says that any will do: then it is the hand's own.
+    """
+    n = len(logits) - 1
+    if _shares(logits)[n] > 0.5:
+        return near_rad
+    logits = logits[:n]
     every = np.arange(n) / n * math.pi
     far = np.abs([geometry.wrap(t - near_rad, math.pi) for t in every])
     best = int((logits - logits.max() - _LAZY * far).argmax())
-    rows = np.arange(best - 2, best + 3)
+    rows = np.arange(best - 4, best + 5)
     return float(rows @ _shares(logits[rows % n])) / n * math.pi
 
 

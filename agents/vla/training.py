@@ -58,6 +58,7 @@ class KeyframeHyper:
     half: bool = True
     threads: int = 2
     take_share: float = 0.75
+    closer: int = 96
     # disturbing pictures
     recolour: float = 0.6
     turn_deg: float = 30.0
