@@ -285,7 +285,8 @@ class Automated(RuleDecider):
         self._cuts = 0 if self._edge_min < before else self._cuts + 1
         if self._cuts >= LAG:
             return answer
-        undone = min(FULL_CORRECTION_UM, self.hyper.sister_um_per_min * before) if self._cuts == 0 else 0.0
+        undone = self.hyper.sister_um_per_min * max(0.0, before) if self._cuts == 0 else 0.0
+        undone = min(FULL_CORRECTION_UM, undone)
         why = f"rule: the new edge's own offset, {undone:+.1f} um" if undone else "rule: wait for its reading"
         return answer._replace(values={**answer.values, "correction_um": undone}, why=why)
 

@@ -1,7 +1,7 @@
 """Deciders answer every decision that a shift could ask with something that its interlocks accept."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from views import BY_ROLE, FACTS, decisions
 
@@ -12,6 +12,7 @@ from agents.supervisor import Supervisor
 from envs.shift import decision as contract
 from envs.shift.decision import Decision, as_choice, refusal
 
+PHASES = (Phase.explicit, Phase.generate)  # shrinking such views takes minutes
 HERE = [name for name in names() if name != "language"]  # that one needs an endpoint
 WORDS = {"skill": ("integrator",), "order": ("order-1", "order-2")}
 
@@ -21,7 +22,7 @@ def test_roles_are_those_of_the_contract():
 
 
 @pytest.mark.parametrize("name", HERE)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, phases=PHASES)
 @given(asked=st.lists(decisions(), min_size=1, max_size=4))
 def test_answers_are_legal_and_say_why(name, asked):
     decider = create(name)
@@ -33,7 +34,7 @@ def test_answers_are_legal_and_say_why(name, asked):
 
 
 @pytest.mark.parametrize("name", HERE)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10, deadline=None, phases=PHASES)
 @given(asked=st.lists(decisions(), min_size=1, max_size=4))
 def test_the_same_shift_gets_the_same_answers(name, asked):
     def answers():
