@@ -128,7 +128,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
             flat, level = config.observation == "flat", self.cell.level
             self._observer = StateObserver(task, joints, flat=flat, level=level)
         self._stress = stress.parse(config.stress)
-        self._faults = SensorFaults(*self._observer.signals)
+        self._faults = SensorFaults(*self._observer.signals, self._observer.own)
         self._tolerance = np.array(task.tolerance)
         self._size = action_size(config.control, joints) + int(task.commands)
         self.observation_space = self._observer.space

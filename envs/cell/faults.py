@@ -16,9 +16,16 @@ SIGNALS = ("clamp", "present", "seat_ok", "remove", "inside", "door_open", "mach
 class SensorFaults:
     """Passes observations on, later, again, or with a signal as it was at the start."""
 
-    def __init__(self, signals: list[int], key: str | None):
-        """Takes where the machine's signals are in the vector under `key`; None if it is the observation."""
-        self.signals, self.key = signals, key
+    def __init__(self, signals: list[int], key: str | None, own: tuple[str, list[int]] | None = None):
+        """Takes where things are.
+
+        Args:
+            signals: The machine's signals, in the vector under `key`.
+            key: None if that is the observation itself.
+            own: What the robot's controller commands, under which key and where: it knows that at once. None
+                for a true state, which is told relative to the command, so that all of it is old alike.
+        """
+        self.signals, self.key, self.own = signals, key, own
 
     def begin(self, draw: Draw) -> None:
         """Starts an episode."""
@@ -44,7 +51,17 @@ class SensorFaults:
         self._seen.append(observation)
         if self._last is None or self._rng.random() >= self.dropout:
             self._last = self._seen[0]
-        return self._last
+        return self._as_new(observation)
+
+    def _as_new(self, now: Any) -> Any:
+        """The old observation in memory of its own, what the controller knows of itself as it is now."""
+        if not isinstance(self._last, dict):
+            return self._last.copy()
+        old = {name: value.copy() for name, value in self._last.items()}
+        if self.own is not None:
+            key, where = self.own
+            old[key][where] = now[key][where]
+        return old
 
     def _with_stuck(self, observation: Any, index: int) -> Any:
         vector = (observation if self.key is None else observation[self.key]).copy()

@@ -196,6 +196,10 @@ class StateObserver:
         found = [i for i, name in enumerate(self._names) if name in SIGNALS]
         return found, None if self.flat else "observation"
 
+    @property
+    def own(self) -> None:
+        """Nothing is told of the controller's own commands that is not relative to what is sensed."""
+
     def begin(self, now: Snapshot) -> None:
         """Starts an episode."""
         self._previous = now.command_m

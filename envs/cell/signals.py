@@ -59,6 +59,13 @@ class ImageObserver:
         """Where the machine's signals are, and under which key."""
         return list(range(len(MACHINE))), "machine"
 
+    @property
+    def own(self) -> tuple[str, list[int]]:
+        """What the controller knows of its own commands: under which key, and where."""
+        n = len(AGENT_POS_TAIL)
+        known = [i - n for i, name in enumerate(AGENT_POS_TAIL) if name == "closed" or "commanded" in name]
+        return "agent_pos", known
+
     def begin(self, now: Snapshot) -> None:
         """Starts an episode."""
 

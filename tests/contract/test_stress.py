@@ -92,6 +92,21 @@ def test_latency_is_the_age_of_what_is_observed(strength):
     assert np.allclose(seen[periods:, :6], true[: len(true) - periods], atol=1e-6)
 
 
+def test_the_controller_knows_its_own_commands_at_once():
+    env = cells.make(LOAD, observation="rgb", stress="latency:5")
+    plain = cells.make(LOAD, observation="rgb")
+    for e in (env, plain):
+        e.reset(seed=7)
+    _, known = env._observer.own
+    for _ in range(12):
+        action = plain.expert_action()
+        late, now = (e.step(action)[0]["agent_pos"] for e in (env, plain))
+        np.testing.assert_array_equal(late[known], now[known])
+    assert not np.array_equal(late, now)
+    env.close()
+    plain.close()
+
+
 def test_dropout_repeats_what_was_seen_as_often_as_it_says():
     seen, true = observations(60, stress="sensor_dropout:5")
     fresh = np.isclose(seen[:, :6], true, atol=1e-6).all(axis=1)
