@@ -8,7 +8,7 @@ working that saw the same seeds are compared pair by pair.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -127,6 +127,23 @@ def paired_difference(
     rank = int(0.025 * (len(means) + 1))
     interval = (-math.inf, math.inf) if rank < 1 else (float(means[rank - 1]), float(means[-rank]))
     return PairedDifference(float(difference.mean()), interval, p)
+
+
+def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Return p values adjusted for their number (Holm 1979), which keeps the chance of any false alarm.
+
+    Args:
+        p_values: By name; None is passed through and not counted.
+    """
+    known = {name: p for name, p in p_values.items() if p is not None}
+    adjusted: dict[str, float | None] = dict.fromkeys(p_values)
+    largest = 0.0
+    for rank, name in enumerate(sorted(known, key=known.__getitem__)):
+        if not 0.0 <= known[name] <= 1.0:
+            raise ValueError(f"p of {name} is {known[name]}: allowed is 0 to 1")
+        largest = max(largest, min(1.0, (len(known) - rank) * known[name]))
+        adjusted[name] = largest
+    return adjusted
 
 
 def mcnemar_p(n_only_a: int, n_only_b: int) -> float:
