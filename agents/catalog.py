@@ -23,7 +23,7 @@ from configs.strict_yaml import StrictYamlError, read_yaml
 Agent = Policy | Learner
 
 _ORDER = ("random", "expert", "taught", "integrator", "bc", "dagger", "ppo", "sac", "tqc",
-          "remote", "handbook", "tuned_rules", "machinist", "oracle")  # fmt: skip
+          "vla-keyframe", "remote", "handbook", "tuned_rules", "machinist", "oracle")  # fmt: skip
 
 
 class AgentError(ValueError):
@@ -76,7 +76,7 @@ def create(
             raise AgentError(f"{source}: unknown key {key!r}: this agent has none")
         agent = chosen()
     else:
-        agent = chosen(_fill(hyper_class, data, source))  # type: ignore[call-arg]
+        agent = chosen(fill(hyper_class, data, source))  # type: ignore[call-arg]
     agent.needs = dataclasses.replace(agent.needs, control=control)
     if isinstance(agent, Learner):
         agent.task = task
@@ -159,7 +159,7 @@ def _choose(what: str, value: str, allowed: Iterable[str]) -> None:
         raise AgentError(f"unknown {what} {value!r}: allowed are {', '.join(allowed)}{hint}")
 
 
-def _fill(kind: type, data: Mapping[str, Any], source: str) -> Any:
+def fill(kind: type, data: Mapping[str, Any], source: str) -> Any:
     """Return the dataclass `kind` with the values in `data`, each of the type it declares."""
     hints = get_type_hints(kind)
     for key, value in data.items():

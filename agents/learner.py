@@ -78,6 +78,27 @@ class Episode:
     totals: Any = None
 
 
+@dataclass(frozen=True)
+class Demonstrations:
+    """What a learner wants to be shown by the expert.
+
+    Attributes:
+        n_episodes: How many episodes that succeed.
+        frames: "all" control periods, or "keys": only where a new key pose begins.
+        cameras: Whose pictures, with the class of every pixel.
+        image_size: Side of the pictures in pixels.
+        noise: Standard deviation of what is added to actions, in bursts; labels are clean.
+        per_scene: The same scene is shown so often, with another part named each time.
+    """
+
+    n_episodes: int
+    frames: str = "keys"
+    cameras: tuple[str, ...] = ()
+    image_size: int = 96
+    noise: float = 0.0
+    per_scene: int = 1
+
+
 class Pending(Protocol):
     """Episodes on their way."""
 
@@ -112,6 +133,12 @@ class Session(Protocol):
     def validate(self, policy: Policy, n_episodes: int) -> Pending:
         """Start episodes on validation seeds; their steps do not count."""
 
+    def demonstrations(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set that holds them, collected first if need be."""
+
+    def scenes(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set of scenes that nobody works in, made first if need be."""
+
     def offer(self, policy: Policy, score: float) -> None:
         """Propose a policy; the one with the best score is kept, the later of equals."""
 
@@ -135,11 +162,13 @@ class Learner(ABC):
         controls: The controls that it can learn.
         needs: What the environment must offer.
         task: The task that it was made for, as the catalog was told.
+        unit: What its budget counts.
     """
 
     controls: ClassVar[tuple[str, ...]] = CONTROLS
     needs: Needs = Needs()
     task: str = ""
+    unit: ClassVar[str] = "environment steps"
 
     def check(self) -> None:  # noqa: B027 (most need nothing)
         """Raise `agents.catalog.AgentError` if it cannot learn as asked, before anything is written."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from agents import catalog
 from agents.checkpoint import CheckpointError
-from agents.learner import Learner, Pending, Rollouts, Session
+from agents.learner import Demonstrations, Learner, Pending, Rollouts, Session
 from agents.machining import Rules
 from agents.networks import MlpPolicy, flat_size
 from agents.policy import Needs, Policy
@@ -146,6 +146,14 @@ class _FirstSession:
             self.best = MlpPolicy.from_state(values["best"]["settings"], part("best "))
             self.best.needs = self._needs
             self._score = float(values["best"]["score"])
+
+    def demonstrations(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set."""
+        return self._session.demonstrations(wanted)
+
+    def scenes(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set of scenes that nobody works in."""
+        return self._session.scenes(wanted)
 
     def collect(self, rollouts: Rollouts, seeds: Sequence[int]) -> Pending:
         """Start episodes on training seeds; their steps count."""

@@ -32,7 +32,8 @@ class Config:
     """What is shown, and how."""
 
     what: tyro.conf.Positional[str] = "expert"
-    """A run's directory, or an agent's name."""
+    """A run's directory, or an agent's name; or the word shift, for a shift of a cell in the terminal
+    (--option mode=autonomous, strength=1, hours=8)."""
     task: str | None = None
     """The task; None for the run's own, or LoadChuck."""
     split: str | None = None
@@ -81,6 +82,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         from experiments.cards import write_cards
 
         write_cards(config.out, config.task, _say, clips=config.clips, results_in=config.results)
+        return 0
+    if config.what == "shift":
+        from experiments.comparison.live import show_shift
+
+        options = dict(pair.split("=", 1) for pair in config.option)
+        _say(f"The chart is {show_shift(options, config.seed, config.out, _say)}")
         return 0
     if config.window:
         check_display()

@@ -80,7 +80,7 @@ class Workers:
         self._facts: EnvFacts | None = None
 
     def _new_pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self.n, multiprocessing.get_context("spawn"), _start)
+        return ProcessPoolExecutor(self.n, multiprocessing.get_context("spawn"), start_worker)
 
     def facts(self) -> EnvFacts:
         """Return what the verbs have to know of the environment.
@@ -199,7 +199,7 @@ def _pass_on(job: Future[list[Episode]], on_done: Callable[[list[Episode]], None
         on_done(job.result())
 
 
-def _start() -> None:
+def start_worker() -> None:
     """Leave Ctrl-C to the parent, and do not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from experiments.errors import UserError
-from experiments.executor import _start as start_worker
+from experiments.executor import start_worker
 from experiments.rollout import one_thread
 
 # Workers that die so often in a row, with nothing finished in between, die of the job itself.

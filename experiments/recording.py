@@ -202,7 +202,7 @@ def check(request: EnvRequest, recipe: Recipe, turns: int) -> None:
     most = max(len(env.reset(seed=seed)[1]["nameable"]) for seed in range(8 if turns > 1 else 1))
     if 1 < turns > most:
         raise ValueError(f"instructions_per_scene is {turns}: {request.name} names up to {max(1, most)}")
-    _seen(env.unwrapped, recipe)
+    seen_by(env.unwrapped, recipe)
 
 
 def begun(env: gymnasium.Env, seed: int, turn: int | None) -> tuple[Any, dict[str, Any]] | None:
@@ -219,7 +219,7 @@ def begun(env: gymnasium.Env, seed: int, turn: int | None) -> tuple[Any, dict[st
     return env.reset(seed=seed, options={"named": others[turn - 1]})
 
 
-def _seen(env: Any, recipe: Recipe) -> dict[str, Any]:
+def seen_by(env: Any, recipe: Recipe) -> dict[str, Any]:
     """What cameras, robot and machine tell now."""
     cameras = recipe.cameras
     found = env.observe(
@@ -234,7 +234,7 @@ def _seen(env: Any, recipe: Recipe) -> dict[str, Any]:
     return row
 
 
-def _label(key: KeyPose, index: int) -> dict[str, Any]:
+def label_of(key: KeyPose, index: int) -> dict[str, Any]:
     """The key pose that the plan goes to now."""
     return {
         "key.position_m": key.position_m,
@@ -313,14 +313,14 @@ def _run(
         if begins or recipe.frames == "all":
             row = {"action": label, "executed": done, "step": step, "next.reward": 0.0}
             row |= {"next.done": False, "next.success": False}
-            rows.append({**row, **_seen(bare, recipe), **_label(key, index)})
+            rows.append({**row, **seen_by(bare, recipe), **label_of(key, index)})
         observation, reward, terminated, truncated, info = env.step(done)
         rows[-1]["next.reward"] += float(reward)
         over, step = terminated or truncated, step + 1
     if recipe.last:
         still = np.zeros_like(label)
         row = {"action": still, "executed": still, "step": step, "next.reward": 0.0}
-        rows.append({**row, "next.done": True, **_seen(bare, recipe), **_label(bare.plan()[0], index)})
+        rows.append({**row, "next.done": True, **seen_by(bare, recipe), **label_of(bare.plan()[0], index)})
     return rows, info, step
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from agents import checkpoint
 from agents.checkpoint import CheckpointError
 from agents.files import sweep
-from agents.learner import Episode, Pending, Rollouts
+from agents.learner import Demonstrations, Episode, Pending, Rollouts
 from agents.policy import Policy
 from experiments.executor import PendingEpisodes, Workers
 from experiments.progress import Progress
@@ -47,6 +48,7 @@ class TrainSession:
         n_steps: The budget of environment steps.
         quick: Whether a tiny budget is wanted.
         checkpoint_s: Checkpoints closer together than this are left out.
+        demos: The folder of a data set to learn from; None for one in the run's own folder.
 
     Attributes:
         damage: What is wrong with the last checkpoint, where `restore` had to take the one before.
@@ -62,6 +64,7 @@ class TrainSession:
         n_steps: int,
         quick: bool,
         checkpoint_s: float = CHECKPOINT_S,
+        demos: Path | None = None,
     ) -> None:
         facts = workers.facts()
         self.seed, self.n_steps, self.quick = seed, n_steps, quick
@@ -71,7 +74,7 @@ class TrainSession:
         self.restored: tuple[dict[str, Any], dict[str, NDArray]] | None = None
         self.best_score = float("-inf")
         self.damage: str | None = None
-        self._workers, self._directory = workers, directory
+        self._workers, self._directory, self._demos = workers, directory, demos
         self._progress, self._facts = progress, facts
         self._log: MetricsLog | None = None
         self._n_rows, self._checkpoint_s = 0, checkpoint_s
@@ -126,6 +129,20 @@ class TrainSession:
         limits = self._facts.seeds["validation"]
         seeds = [episode_seed(limits, i) for i in range(n_episodes)]
         return self._workers.submit(Rollouts(policy), seeds)
+
+    def demonstrations(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set that holds them, collected first if need be."""
+        if self._demos is not None:
+            return str(self._demos)
+        from experiments.demonstrations import gather
+
+        return str(gather(self._directory / "demonstrations", wanted, self._workers, self.seed))
+
+    def scenes(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set of scenes that nobody works in, made first if need be."""
+        from experiments.demonstrations import ground
+
+        return str(ground(self._directory / "scenes", wanted, self._workers, self.seed))
 
     def offer(self, policy: Policy, score: float) -> None:
         """Propose a policy; the one with the best score is kept, the later of equals."""

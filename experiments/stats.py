@@ -116,7 +116,7 @@ def paired_difference(
     if n_resamples < 1:
         raise ValueError(f"n_resamples is {n_resamples}: at least 1 is needed")
     difference = first - second
-    flips = _flip_patterns(len(difference), n_resamples, seed)
+    flips = swap_patterns(len(difference), n_resamples, seed)
     # Flipping a subset moves the sum by twice the subset's own sum. The tolerance lets ties count.
     total = float(difference.sum())
     flipped = flips @ difference
@@ -161,8 +161,11 @@ def mcnemar_p(n_only_a: int, n_only_b: int) -> float:
     return min(1.0, 2 * tail / 2**n)
 
 
-def _flip_patterns(n: int, n_resamples: int, seed: int) -> NDArray[np.float64]:
-    """Return (patterns, n) zeros and ones; the first pattern flips nothing: the data as seen."""
+def swap_patterns(n: int, n_resamples: int, seed: int) -> NDArray[np.float64]:
+    """Return (patterns, n) zeros and ones; the first pattern flips nothing: the data as seen.
+
+    All 2**n patterns where they are few, a random sample otherwise.
+    """
     if n <= _EXHAUSTIVE_PAIRS:
         return ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(float)
     random = np.random.default_rng(seed).integers(2, size=(n_resamples, n), dtype=np.int8)

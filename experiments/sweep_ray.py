@@ -1,27 +1,20 @@
-"""Runs of a sweep as Ray tasks; Ray is an extra, imported here only, and kept to the loopback."""
+"""Runs of a sweep as Ray tasks."""
 
 from __future__ import annotations
 
-import importlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from experiments.errors import UserError
+from experiments.ray_start import started
 from experiments.run import usable_cores
 
 if TYPE_CHECKING:
     from experiments.sweep import Outcome, Run, Sweep
-
-LOOPBACK = "127.0.0.1"
-# Ray's servers listen on every interface of a machine (seen with 2.60, whatever address it is told)
-# unless it is to have one node only, which this variable says, for Linux too. Who sets it to 1 wants
-# more nodes. No telemetry.
-_SETTINGS = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def execute(
@@ -36,23 +29,10 @@ def execute(
         on_end: Called whenever a run has ended.
 
     Raises:
-        UserError: If Ray is not installed.
+        UserError: If Ray is not installed, or would listen beyond the loopback.
     """
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
+    ray = started(plan.processes or usable_cores())
     try:
-        ray: Any = importlib.import_module("ray")
-    except ModuleNotFoundError:
-        raise UserError(
-            "executor 'ray': Ray is not installed: pip install 'monozukuri[ray]', or use processes"
-        ) from None
-    # No dashboard: whoever reaches its jobs API may run code (CVE-2023-48022).
-    ray.init(
-        num_cpus=plan.processes or usable_cores(), include_dashboard=False, _node_ip_address=LOOPBACK,
-        log_to_driver=False,
-    )  # fmt: skip
-    try:
-        _check_address(ray.util.get_node_ip_address())
         task = ray.remote(num_cpus=1, max_retries=plan.retries)(_train)
         waiting = {task.remote(run.arguments, str(run.log)): run for run in runs}
         with tqdm(total=len(runs), desc="Sweep", unit="run", file=sys.stderr) as bar:
@@ -68,12 +48,6 @@ def execute(
                     on_end()
     finally:
         ray.shutdown()
-
-
-def _check_address(address: str) -> None:
-    """Raise `UserError` if Ray can be reached from elsewhere, and nobody said so."""
-    if address != LOOPBACK and os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0":
-        raise UserError(f"Ray listens at {address}: allowed is {LOOPBACK}; another version of Ray may help")
 
 
 def _train(arguments: list[str], log: str) -> int:

@@ -41,6 +41,8 @@ class Config:
     """The run's directory; None for runs/<time>-train-<task>-<agent>."""
     start: Path | None = None
     """Go on with the network of the run in this directory, for agents that can (ppo)."""
+    demos: Path | None = None
+    """Learn from the data set in this directory, for agents that learn from one (vla-keyframe)."""
     resume: Path | None = None
     """Go on with the run in this directory; its own settings hold."""
     sweep: Path | None = None

@@ -153,8 +153,9 @@ def _learn(job: _Job, workers: Workers, directory: RunDirectory, going_on: bool)
     progress = Progress(n_steps, f"{job.title} seed {config.seed}", directory / "tensorboard")
     try:
         session = TrainSession(
-            workers, directory, progress, seed=config.seed, n_steps=n_steps, quick=config.quick
-        )
+            workers, directory, progress, seed=config.seed, n_steps=n_steps, quick=config.quick,
+            demos=config.demos,
+        )  # fmt: skip
         if going_on and done:
             with user_input(CheckpointError):
                 session.restore()
@@ -186,8 +187,17 @@ def _test(job: _Job, workers: Workers, directory: RunDirectory) -> tuple[dict[st
 
 
 def _draw(job: _Job, directory: RunDirectory) -> None:
-    """Draw how success grew."""
+    """Draw how success grew; of lots of parts, how their cost fell."""
     rows = MetricsLog.read(directory / "metrics.jsonl")
+    title = f"{job.request.name}: {Path(job.config.agent).stem}, seed {job.config.seed}"
+    costs = [(row["env_steps"], -row["score"]) for row in rows if row.get("score") is not None]
+    if costs:
+        x, y = zip(*costs, strict=True)
+        svg = line_chart_svg(
+            {"validation lots": (x, y)}, title, "environment steps", "cost over a good part's"
+        )
+        directory.write_text("curve.svg", svg)
+        return
     names = {"success": "validation episodes", "collect_success": "training episodes"}
     series = {}
     for key, name in names.items():
@@ -196,8 +206,7 @@ def _draw(job: _Job, directory: RunDirectory) -> None:
             x, y = zip(*points, strict=True)
             series[name] = (x, y)
     if series:
-        title = f"{job.request.name}: {Path(job.config.agent).stem}, seed {job.config.seed}"
-        svg = line_chart_svg(series, title, "environment steps", "success rate")
+        svg = line_chart_svg(series, title, job.agent.unit, "success rate")
         directory.write_text("curve.svg", svg)
 
 

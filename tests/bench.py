@@ -44,7 +44,7 @@ class LocalWorkers:
     """Rolls episodes out here."""
 
     def __init__(self, request, n):
-        self.request, self.n = request, n
+        self.request, self.n, self.n_died = request, n, 0
 
     def facts(self):
         return env_facts(self.request)

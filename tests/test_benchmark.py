@@ -280,12 +280,14 @@ def test_what_is_lost_with_a_worker_is_done_again(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_killing_a_worker_of_a_benchmark_changes_no_bit(tmp_path):
     words = (
-        "expert --no-controls --no-clips --task Reach --splits seen nominal --episodes 40 --workers 2 --out"
+        "expert --no-controls --no-clips --task Reach --splits seen nominal --episodes 60 --workers 2 --out"
     )
     command = [sys.executable, "-m", "experiments.benchmark", *words.split()]
     subprocess.run([*command, tmp_path / "calm"], check=True, capture_output=True, timeout=300)
     process = subprocess.Popen([*command, tmp_path / "shot"], stderr=subprocess.PIPE, text=True)
-    time.sleep(6)
+    deadline = time.monotonic() + 200
+    while not list((tmp_path / "shot").glob("cells/*.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     workers = [c for c in children if "spawn_main" in Path(f"/proc/{c}/cmdline").read_text()]
     os.kill(int(workers[0]), signal.SIGKILL)

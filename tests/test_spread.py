@@ -7,7 +7,7 @@ import pytest
 
 from experiments.benchmarking import spread
 from experiments.benchmarking.table import AVERAGE, classical, paired
-from experiments.stats import holm, mcnemar_p
+from experiments.stats import holm, mcnemar_p, wilson_interval
 
 
 def outcomes(rng, rates, n=200, cells=("a", "b")):
@@ -47,13 +47,23 @@ def test_the_gap_is_seen_less_unseen():
     mean, (low, high) = spread.gap(seen, unseen)
     assert mean == pytest.approx(seen.mean() - np.mean([v.mean() for v in unseen.values()]))
     assert low < mean < high
-    assert spread.gap(seen, {"s": seen})[0] == 0.0
+
+
+def test_what_never_failed_may_still_fail():
+    always = {"a": np.ones((1, 20)), "b": np.ones((1, 20))}
+    assert spread.average(always) == (1.0, pytest.approx((1 - wilson_interval(0, 40)[1], 1.0)))
+    never = {name: 1 - values for name, values in always.items()}
+    low, high = spread.difference(always, never).ci95
+    assert (low, high) == pytest.approx((1 - wilson_interval(0, 40)[1], 1.0))
+    assert spread.gap(always["a"], never).ci95[1] == 1.0
 
 
 def test_a_difference_of_a_row_to_itself_is_nothing_and_changes_its_sign():
     rng = np.random.default_rng(4)
     a, b = outcomes(rng, [0.8]), outcomes(rng, [0.4, 0.5])
-    assert spread.difference(a, a) == (0.0, (0.0, 0.0))
+    mean, (low, high) = spread.difference(a, a)
+    assert mean == 0.0
+    assert -low == pytest.approx(high) == pytest.approx(wilson_interval(0, 400)[1])
     there, back = spread.difference(a, b), spread.difference(b, a)
     assert there.mean == pytest.approx(-back.mean)
     assert there.ci95[0] < there.mean < there.ci95[1]

@@ -72,9 +72,10 @@ UNSEEN = (
     "environments-hard",
 )
 CELLS = ("seen", *UNSEEN, "wording-templates", "wording-synonyms")
-LEVELS = ("nominal", *CELLS, "unseen-easy", "unseen-hard")
+# The last is only looked at, to learn words from.
+LEVELS = ("nominal", *CELLS, "unseen-easy", "unseen-hard", "grounding")
 # Those that nothing is learned from, so that they can be drawn afresh.
-FRESH = LEVELS[2:]
+FRESH = LEVELS[2:-1]
 LARGEST_SEED = 2**31 - 1
 _N_TEMPLATES, _N_PAIRS = 5, 2
 

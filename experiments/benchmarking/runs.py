@@ -15,6 +15,7 @@ from experiments.benchmarking import clips, pieces, trials
 from experiments.benchmarking.cells import NOMINAL, SEEN, BenchCell
 from experiments.benchmarking.pieces import Piece
 from experiments.benchmarking.rows import Row
+from experiments.errors import UserError
 from experiments.pool import Done, Job, Pool
 from experiments.rollout import SEED_STRIDE, EnvRequest, episode_seed
 
@@ -72,6 +73,8 @@ class Run:
 
     def _load(self, who: str) -> Policy:
         run = evaluation.read_run(who)
+        if run.get("robot") not in (None, self.asked.robot):
+            raise UserError(f"{who} was made with robot {run['robot']!r}: --robot {run['robot']}")
         return evaluation.load(who, self.asked.task, str(run.get("control") or "ee_yaw"))
 
     # -- what is asked of whom ----------------------------------------------------------------------
@@ -155,7 +158,6 @@ class Run:
         """Take what is finished from a folder's files, and run the rest; each piece is written when whole."""
         missing = [piece for piece in wanted if not self._restored(piece, folder, keep_stale=keep_stale)]
         self._tell_stale(wanted)
-        self._prepare_controls(missing)
         n = self.asked.n
         seeds = {piece.file: self._seeds(piece) for piece in missing}
         total = sum(map(len, seeds.values()))
@@ -243,7 +245,6 @@ class Run:
         """Return who acts in a row's episodes on a cell, where, and whether another part is named there."""
         self._facts = {cell.name: self._call(trials.cell_facts, self._plain(cell))}
         piece = self._piece(row, 0, cell)
-        self._prepare_controls([piece])
         policy = self._acting(piece)
         return policy, self._request(cell, policy.needs), row.control == SWAPPED
 
@@ -269,37 +270,45 @@ class Run:
         return True
 
     # -- who acts -----------------------------------------------------------------------------------
-    def _acting(self, piece: Piece) -> Policy:
-        """The policy of a piece, taught if it must be, with its control round it."""
-        who, control = piece.who, piece.row.control
+    def _ready(self, who: str) -> Policy:
+        """A policy, taught if it must be."""
         policy = self._policies[who]
         if who not in self._taught:
             evaluation.teach(policy, self._request(BenchCell(NOMINAL, NOMINAL), policy.needs))
             self._taught.add(who)
+        return policy
+
+    def _acting(self, piece: Piece) -> Policy:
+        """The policy of a piece, ready, with its control round it."""
+        policy, control = self._ready(piece.who), piece.row.control
         if control == "language-blind":
-            return controls.Reworded(policy, self._sentences)
+            return controls.Reworded(policy, self._other_sentences())
         if control == "blank instruction":
             return controls.Reworded(policy, ("",))
         if control == "vision-blind":
             return controls.VisionBlind(policy)
         if control == "replay":
-            return controls.Replay(self._records[who], policy.needs.control)
+            return controls.Replay(self._record(piece.who, policy), policy.needs.control)
         return policy
 
-    def _prepare_controls(self, missing: Sequence[Piece]) -> None:
-        """What language-blind and replay need: sentences, and a training episode of the policy's own."""
-        kinds = {piece.row.control for piece in missing}
-        cell = self.asked.control_cell
-        train = self._facts[cell.name].train_seed
-        if "language-blind" in kinds:
+    def _other_sentences(self) -> list[str]:
+        """Instructions of training episodes."""
+        if not self._sentences:
+            cell = self.asked.control_cell
+            train = self._facts[cell.name].train_seed
             seeds = list(range(train, train + _N_SENTENCES))
             self._sentences = self._call(trials.sentences, self._plain(cell), seeds)
-        for piece in missing:
-            if piece.row.control == "replay":
-                policy = self._policies[piece.who]
-                seeds = list(range(train, train + _REPLAY_TRIES))
-                request = self._request(cell, policy.needs)
-                self._records[piece.who] = self._call(trials.record, request, policy, seeds)
+        return self._sentences
+
+    def _record(self, who: str, policy: Policy) -> Any:
+        """A policy's own actions in a training episode that it did."""
+        if who not in self._records:
+            cell = self.asked.control_cell
+            train = self._facts[cell.name].train_seed
+            seeds = list(range(train, train + _REPLAY_TRIES))
+            request = self._request(cell, policy.needs)
+            self._records[who] = self._call(trials.record, request, policy, seeds)
+        return self._records[who]
 
 
 def _one_line(error: BaseException) -> str:

@@ -2,7 +2,8 @@
 
 All policies of a row see the same episodes, so the two are crossed: a resample takes some of the policies
 and, in each cell, some of the episodes, the same for all policies (a two-way bootstrap). With one policy the
-interval tells of the episodes alone.
+interval tells of the episodes alone. Where all episodes went alike, drawing them again tells nothing: the
+interval then reaches as far as Wilson's does for none of so many.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from experiments.stats import wilson_interval
 
 N_RESAMPLES = 2000
 # (policies, episodes) of zeros and ones, by cell.
@@ -32,7 +35,8 @@ def average(cells: Outcomes, seed: int = 0) -> Estimate:
         cells: Each (policies, episodes), policies in the same order everywhere.
         seed: Of the resampling.
     """
-    return _estimate(_means(cells, seed), [float(values.mean()) for values in cells.values()])
+    centre = float(np.mean([values.mean() for values in cells.values()]))
+    return _estimate(_means(cells, seed).mean(axis=1), centre, _size(cells), 0.0)
 
 
 def gap(cell: NDArray[np.float64], cells: Outcomes, seed: int = 0) -> Estimate:
@@ -46,8 +50,7 @@ def gap(cell: NDArray[np.float64], cells: Outcomes, seed: int = 0) -> Estimate:
     all_means = _means({"": cell, **cells}, seed)
     means = all_means[:, 0] - all_means[:, 1:].mean(axis=1)
     centre = float(cell.mean()) - float(np.mean([values.mean() for values in cells.values()]))
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Estimate(centre, (float(low), float(high)))
+    return _estimate(means, centre, min(cell.size, _size(cells)), -1.0)
 
 
 def difference(a: Outcomes, b: Outcomes, seed: int = 0) -> Estimate:
@@ -64,8 +67,13 @@ def difference(a: Outcomes, b: Outcomes, seed: int = 0) -> Estimate:
     for name in a:
         episodes = _weights(rng, a[name].shape[1])
         means.append(((weights_a @ a[name] - weights_b @ b[name]) * episodes).sum(axis=1))
-    centre = [float(a[name].mean() - b[name].mean()) for name in a]
-    return _estimate(np.stack(means, axis=1), centre)
+    centre = float(np.mean([a[name].mean() - b[name].mean() for name in a]))
+    n_pairs = sum(values.shape[1] for values in a.values())
+    return _estimate(np.mean(means, axis=0), centre, n_pairs, -1.0)
+
+
+def _size(cells: Outcomes) -> int:
+    return sum(values.size for values in cells.values())
 
 
 def _means(cells: Outcomes, seed: int) -> NDArray[np.float64]:
@@ -85,6 +93,10 @@ def _weights(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
     return counts
 
 
-def _estimate(means: NDArray[np.float64], centre: list[float]) -> Estimate:
-    low, high = np.quantile(means.mean(axis=1), (0.025, 0.975))
-    return Estimate(float(np.mean(centre)), (float(low), float(high)))
+def _estimate(means: NDArray[np.float64], centre: float, n: int, lowest: float) -> Estimate:
+    """The mean with the percentile interval of resampled ones, which lies between `lowest` and 1."""
+    low, high = (float(end) for end in np.quantile(means, (0.025, 0.975)))
+    if high - low < 1e-12:
+        least = wilson_interval(0, n)[1]
+        low, high = max(lowest, centre - least), min(1.0, centre + least)
+    return Estimate(centre, (low, high))
