@@ -29,6 +29,7 @@ class Rollouts:
             that states around its path are seen; labels are clean.
         max_steps: Cut an episode after this many steps; None leaves that to the environment.
         salt: Makes the randomness of these rollouts differ from others on the same seeds.
+        books: Whether the ledger of each episode is added up, where there is one to add up.
     """
 
     actor: Policy
@@ -37,6 +38,7 @@ class Rollouts:
     noise: float = 0.0
     max_steps: int | None = None
     salt: int = 0
+    books: bool = False
 
 
 class Labels(NamedTuple):
@@ -63,6 +65,7 @@ class Episode:
         max_reward: The largest reward.
         final: The numbers in the last info.
         labels: What the teacher would have done, if one was asked.
+        totals: What its ledger adds up to (`experiments.totals.Totals`), if that was asked.
     """
 
     seed: int
@@ -72,6 +75,7 @@ class Episode:
     max_reward: float
     final: Mapping[str, float] = field(default_factory=dict)
     labels: Labels | None = None
+    totals: Any = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,10 @@ Action = NDArray[np.float32]
 CONTROLS = ("ee_yaw", "ee", "joint")
 
 
+class PolicyError(ValueError):
+    """Why a policy cannot act, told in one line: a camera that is missing, a server that is gone."""
+
+
 @dataclass(frozen=True)
 class Needs:
     """What the environment must offer to an agent; the verbs make it so.

@@ -20,11 +20,11 @@ from envs.cell.parts import families
 from envs.cell.plan import request_value
 from envs.cell.stations import station
 from envs.cell.variation import CHOICES, FACTORS, split
-from experiments import results
+from experiments import cells, results
 from experiments.errors import UserError, check_choice
 from experiments.gallery import FILMED, clip_name, film_clip
 from experiments.guard import ROOT
-from experiments.markdown import Block, page, table
+from experiments.markdown import Block, page, plain, table
 from robots.catalog import ARMS
 from robots.machine_tool import REQUESTS
 
@@ -74,6 +74,8 @@ def write_cards(
         for agent in FILMED if clips else ():
             say(film_clip(name, agent, folder / clip_name(name, agent)))
     (folder / "README.md").write_text(index(), encoding="utf-8")
+    if out is None and task is None:
+        cells.write()
     say(f"The cards are in {folder}")
 
 
@@ -326,7 +328,7 @@ def _instructions(env: CellEnv) -> list[Block]:
     return [
         "## Instructions",
         f"Of the first {N_INSTRUCTIONS} test episodes under `seen`:",
-        [f"- {text}" for text in said],
+        [f"- {plain(text)}" for text in said],
     ]
 
 

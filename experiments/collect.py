@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -83,6 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Collect, or verify, what the command line names; 1 where an episode is not the same again."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     config = parse(Config, "collect", arguments, __doc__)
+    if find_spec("pyarrow") is None:
+        raise UserError("collect needs pyarrow: pip install 'monozukuri[learn]'")
     from experiments import collecting
 
     if config.verify is not None:

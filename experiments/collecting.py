@@ -32,7 +32,7 @@ from experiments.recording import (
     features_of,
     record_all,
 )
-from experiments.rollout import EnvRequest, episode_seed
+from experiments.rollout import EnvFacts, EnvRequest, episode_seed
 from experiments.run import RunDirectory, git_state, platform_fingerprint, usable_cores
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ T = TypeVar("T")
 # What does not change what is recorded.
 _FREE = ("episodes", "workers", "quick", "out", "resume", "verify", "sample")
 _NOISE = 0.2
+_GATHERED = ".gathered"  # in a directory of another format: what it is exported from
 # Episodes in one job, and jobs on their way for each worker.
 _JOB, _AHEAD = 2, 3
 # Fewer successes than this among so many episodes, and collecting stops.
@@ -79,27 +80,24 @@ def collect(config: Config, out: Path | None, *, going_on: bool) -> int:
         facts = workers.facts()
         names = "-".join(source.request.name for source in sources)
         folder = RunDirectory.create(out, f"collect-{names}-{Path(config.agent).stem}", resume=going_on).path
-        told = {
-            "settings": {k: v for k, v in _plain(config).items() if k not in _FREE},
-            "recipe": asdict(recipe), "seeds": {"train": list(facts.seeds["train"])},
-            "split_sha256": facts.split_hash, "codes": {k: list(v) for k, v in CODES.items()},
-            "platform": platform_fingerprint(), "git": git_state(),
-        }  # fmt: skip
-        robot = str(sources[0].request.options["robot"])
+        robot, told = str(sources[0].request.options["robot"]), _told(config, recipe, facts)
         with user_input(DatasetError):
             writer = Writer(
                 native(folder, config), features=features, fps=round(facts.fps), robot=robot, resume=going_on,
-                facts={**told, "episodes": config.episodes},
+                facts=told,
             )  # fmt: skip
+        if writer.facts["split_sha256"] != facts.split_hash:
+            raise UserError(
+                f"split {config.split!r} has changed since {str(folder)!r} was begun: collect anew"
+            )
         start = time.perf_counter()
         n_before = writer.n_episodes
         wanted = takes(config, sources, facts.seeds["train"])
-        if config.agent == "keyboard":
-            from experiments.teaching import teach
-
-            tried = _skipped(writer, wanted) + teach(config, sources[0].request, recipe, writer, wanted)
-        else:
-            tried = _fill(writer, workers, wanted, recipe, config)
+        try:
+            tried = _gather(config, sources, recipe, writer, workers, wanted)
+        except KeyboardInterrupt:
+            _say(f"{writer.n_episodes} episodes are kept: go on with --resume {folder}")
+            raise
         writer.close()
     if config.format == "minari":
         from experiments.minari_export import export
@@ -114,18 +112,48 @@ def collect(config: Config, out: Path | None, *, going_on: bool) -> int:
     return 0
 
 
+def _told(config: Config, recipe: Recipe, facts: EnvFacts) -> dict[str, Any]:
+    """What the data set tells of how it was collected."""
+    return {
+        "settings": {k: v for k, v in _plain(config).items() if k not in _FREE},
+        "episodes": config.episodes, "recipe": asdict(recipe), "seeds": {"train": list(facts.seeds["train"])},
+        "split_sha256": facts.split_hash, "codes": {k: list(v) for k, v in CODES.items()},
+        "platform": platform_fingerprint(), "git": git_state(),
+    }  # fmt: skip
+
+
+def _gather(
+    config: Config,
+    sources: list[Source],
+    recipe: Recipe,
+    writer: Writer,
+    workers: Workers,
+    wanted: Iterator[Take],
+) -> int:
+    """Fill the data set; return how many episodes were tried."""
+    if config.agent != "keyboard":
+        return _fill(writer, workers, wanted, recipe, config)
+    from experiments.teaching import teach
+
+    return _skipped(writer, wanted) + teach(config, sources[0].request, recipe, writer, wanted)
+
+
 def native(folder: Path, config: Config) -> Path:
     """Where episodes are gathered: the data set itself, or what it is exported from."""
-    return folder if config.format == "lerobot" else folder / ".gathered"
+    return folder if config.format == "lerobot" else folder / _GATHERED
+
+
+def _gathered(folder: Path) -> Path:
+    """Where the episodes of a directory that was collected are."""
+    return folder / _GATHERED if (folder / _GATHERED).is_dir() else folder
 
 
 def settings(kind: type[T], folder: Path) -> T:
     """The configuration with which a data set was collected."""
     from configs.strict_yaml import write_yaml
 
-    place = folder / ".gathered" if (folder / ".gathered").is_dir() else folder
     with user_input(DatasetError):
-        facts = Dataset(place).facts
+        facts = Dataset(_gathered(folder)).facts
     if not isinstance(facts.get("settings"), dict):
         raise UserError(f"data set {str(folder)!r} was not collected by this verb: it tells of no settings")
     data = {**facts["settings"], "episodes": facts.get("episodes", 1)}
@@ -247,7 +275,7 @@ def verify(folder: Path, sample: int, seed: int, n_workers: int | None) -> int:
 
     config = settings(Config, folder)
     with user_input(DatasetError):
-        data = Dataset(folder)
+        data = Dataset(_gathered(folder))
         names = [n for n in data.features if not data.features[n].is_image]
         columns = {name: data.column(name) for name in names}
     if data.facts["platform"]["fingerprint"] != platform_fingerprint()["fingerprint"]:

@@ -47,6 +47,7 @@ __all__ = [
     "to_yaml",
     "unknown",
     "user_input",
+    "write_yaml",
 ]
 
 T = TypeVar("T")
@@ -290,7 +291,10 @@ def _flags(cls: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every flag of `cls`, as written on the command line, with its type."""
     import tyro
 
-    for name, hint in get_type_hints(cls, include_extras=True).items():
+    for field, hint in get_type_hints(cls, include_extras=True).items():
+        # `tyro.conf.arg(name=...)` gives a flag a name that Python keeps to itself, such as `from`.
+        given = (getattr(mark, "name", None) for mark in getattr(hint, "__metadata__", ()))
+        name = next((text for text in given if isinstance(text, str)), field)
         flag = f"{prefix}{name}".replace("_", "-")
         if tyro.conf.Positional in getattr(hint, "__metadata__", ()):
             continue

@@ -18,8 +18,8 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from tqdm import tqdm
 
-from agents.checkpoint import replace_file
 from agents.dataset import Dataset, DatasetError, Episode, Feature
+from agents.files import write_whole
 from experiments.errors import UserError, user_input
 from experiments.rollout import EnvRequest
 
@@ -75,7 +75,7 @@ def export(gathered: Path, out: Path, request: EnvRequest, name: str) -> None:
         "algorithm_name": str(data.episodes[0].extra.get("agent")),
         "description": f"Monozukuri {request.name}, split {data.episodes[0].extra.get('split')}",
     }
-    replace_file(folder / "metadata.json", json.dumps(meta).encode())
+    write_whole(folder / "metadata.json", json.dumps(meta).encode())
 
 
 def _short(name: str) -> str:

@@ -8,7 +8,7 @@ working that saw the same seeds are compared pair by pair.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -116,7 +116,7 @@ def paired_difference(
     if n_resamples < 1:
         raise ValueError(f"n_resamples is {n_resamples}: at least 1 is needed")
     difference = first - second
-    flips = _flip_patterns(len(difference), n_resamples, seed)
+    flips = swap_patterns(len(difference), n_resamples, seed)
     # Flipping a subset moves the sum by twice the subset's own sum. The tolerance lets ties count.
     total = float(difference.sum())
     flipped = flips @ difference
@@ -127,6 +127,23 @@ def paired_difference(
     rank = int(0.025 * (len(means) + 1))
     interval = (-math.inf, math.inf) if rank < 1 else (float(means[rank - 1]), float(means[-rank]))
     return PairedDifference(float(difference.mean()), interval, p)
+
+
+def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Return p values adjusted for their number (Holm 1979), which keeps the chance of any false alarm.
+
+    Args:
+        p_values: By name; None is passed through and not counted.
+    """
+    known = {name: p for name, p in p_values.items() if p is not None}
+    adjusted: dict[str, float | None] = dict.fromkeys(p_values)
+    largest = 0.0
+    for rank, name in enumerate(sorted(known, key=known.__getitem__)):
+        if not 0.0 <= known[name] <= 1.0:
+            raise ValueError(f"p of {name} is {known[name]}: allowed is 0 to 1")
+        largest = max(largest, min(1.0, (len(known) - rank) * known[name]))
+        adjusted[name] = largest
+    return adjusted
 
 
 def mcnemar_p(n_only_a: int, n_only_b: int) -> float:
@@ -144,8 +161,11 @@ def mcnemar_p(n_only_a: int, n_only_b: int) -> float:
     return min(1.0, 2 * tail / 2**n)
 
 
-def _flip_patterns(n: int, n_resamples: int, seed: int) -> NDArray[np.float64]:
-    """Return (patterns, n) zeros and ones; the first pattern flips nothing: the data as seen."""
+def swap_patterns(n: int, n_resamples: int, seed: int) -> NDArray[np.float64]:
+    """Return (patterns, n) zeros and ones; the first pattern flips nothing: the data as seen.
+
+    All 2**n patterns where they are few, a random sample otherwise.
+    """
     if n <= _EXHAUSTIVE_PAIRS:
         return ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(float)
     random = np.random.default_rng(seed).integers(2, size=(n_resamples, n), dtype=np.int8)

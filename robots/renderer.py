@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -46,13 +47,15 @@ class Renderer:
         self._room = None
         self._shown = "all"
 
-    def cover(self, body: int, cover: Cover) -> None:
-        """Gives a fixed body a surface: its own colours are multiplied by it."""
-        self._covers[body] = cover
+    def dress(self, covers: Mapping[int, Cover], room: tuple[Cover, Cover] | None) -> None:
+        """Gives fixed bodies surfaces, by which their own colours are multiplied, and puts a room round all.
 
-    def surround(self, floor: Cover, wall: Cover) -> None:
-        """Puts a room round everything: floor and walls where no body is seen."""
-        self._room = floor, wall
+        Args:
+            covers: Surfaces by body.
+            room: Of floor and walls, which are seen where no body is; None for no room.
+        """
+        self._covers.update(covers)
+        self._room = room
 
     def add(self, body: int, link: int, *, fixed: bool) -> None:
         """Takes note of a link that can be seen."""

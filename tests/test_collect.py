@@ -49,9 +49,9 @@ def files(folder):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Five episodes, collected without interruption by one worker."""
+    """Four episodes, collected without interruption by one worker."""
     folder = tmp_path_factory.mktemp("collect") / "one"
-    assert collect.main([*COMMAND, "--episodes", "5", "--workers", "1", "--out", str(folder)]) == 0
+    assert collect.main([*COMMAND, "--episodes", "4", "--workers", "1", "--out", str(folder)]) == 0
     return folder
 
 
@@ -59,12 +59,12 @@ def test_killed_with_two_workers_then_resumed_is_the_same_as_one_worker(whole, t
     folder = tmp_path / "two"
     command = [sys.executable, "-m", "experiments.collect", *COMMAND, "--out", str(folder)]
     child = subprocess.Popen(
-        [*command, "--episodes", "5", "--workers", "2"],
+        [*command, "--episodes", "4", "--workers", "2"],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    limit = time.monotonic() + 120
+    limit = time.monotonic() + 600
     while len(list(folder.glob("journal/episode-*"))) < 2 and time.monotonic() < limit:
         assert child.poll() is None
         time.sleep(0.01)
@@ -383,6 +383,17 @@ def test_mistakes_are_told_in_one_line_and_leave_nothing(tmp_path, monkeypatch, 
     assert message in str(told.value)
     assert "\n" not in str(told.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_data_set_of_another_split_is_not_gone_on_with(whole, tmp_path):
+    for name, data in files(whole).items():
+        path = tmp_path / "d" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    ours = tmp_path / "d" / "meta" / "monozukuri.json"
+    ours.write_text(re.sub('"split_sha256": "[0-9a-f]{4}', '"split_sha256": "0000', ours.read_text()))
+    with pytest.raises(UserError, match="has changed since"):
+        collect.main(["--resume", str(tmp_path / "d"), "--workers", "1"])
 
 
 def test_a_broken_data_set_cannot_be_verified(whole, tmp_path):

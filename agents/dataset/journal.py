@@ -22,21 +22,15 @@ def journal_file(folder: Path, episode: int) -> Path:
 
 
 def read_waiting(path: Path) -> tuple[pa.Table, dict[str, Any]]:
-    """An episode in the journal and what is told of it: tasks, extra, stats."""
+    """An episode in the journal: its frames, and what is told of it (tasks, extra, stats)."""
     table = layout.read_table(path)
-    try:
-        told = json.loads((table.schema.metadata or {})[KEY])
-        return table, {key: told[key] for key in ("tasks", "extra", "stats")}
-    except (KeyError, ValueError, TypeError):
-        raise DatasetError(
-            f"data set file {path} is damaged: what it tells of its episode is missing"
-        ) from None
+    return table, _told(path, table.schema)
 
 
-def waiting(folder: Path, first: int) -> Iterable[tuple[Path, pa.Table, dict[str, Any]]]:
-    """The episodes in the journal, from number `first` on: file, rows, and what is told of each."""
+def waiting(folder: Path, first: int) -> Iterable[tuple[Path, dict[str, Any]]]:
+    """The episodes in the journal, from number `first` on: file, and what is told of each; reads no frame."""
     numbers = []
-    for path in (folder / layout.JOURNAL).glob("episode-*.parquet"):
+    for path in (folder / JOURNAL).glob("episode-*.parquet"):
         digits = path.stem.removeprefix("episode-")
         if digits.isdecimal() and int(digits) >= first:
             numbers.append(int(digits))
@@ -44,4 +38,12 @@ def waiting(folder: Path, first: int) -> Iterable[tuple[Path, pa.Table, dict[str
         if number != expected:
             raise DatasetError(f"data set file {journal_file(folder, expected)} is missing")
         path = journal_file(folder, number)
-        yield path, *read_waiting(path)
+        yield path, _told(path, layout.read_head(path)[0])
+
+
+def _told(path: Path, schema: pa.Schema) -> dict[str, Any]:
+    try:
+        told = json.loads((schema.metadata or {})[KEY])
+        return {key: told[key] for key in ("tasks", "extra", "stats")}
+    except (KeyError, ValueError, TypeError):
+        raise DatasetError(f"data set file {path} is damaged: it does not tell of its episode") from None

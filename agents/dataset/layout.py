@@ -156,6 +156,21 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
         raise DatasetError(f"data set file {path} is damaged: {one_line(error)}") from None
 
 
+def read_head(path: Path) -> tuple[pa.Schema, int]:
+    """Columns and number of rows of a parquet file; nothing else is read.
+
+    Raises:
+        DatasetError: where it is missing or damaged.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.schema_arrow, int(file.metadata.num_rows)
+    except FileNotFoundError:
+        raise DatasetError(f"data set file {path} is missing") from None
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetError(f"data set file {path} is damaged: {one_line(error)}") from None
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON file with an object in it.
 

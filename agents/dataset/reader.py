@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 from agents.dataset import layout
@@ -73,13 +72,13 @@ class Dataset:
         self.n_files = len(self._files)
         self._rows = [_rows_in(path, self.features) for path in self._files]
         known = set(self.all_tasks)
-        for path, table, told in waiting(self.folder, info["total_episodes"]):
-            start, tasks = sum(self._rows), tuple(dict.fromkeys(told["tasks"]))
-            self.episodes.append(Episode(start, start + len(table), tasks, told["extra"]))
+        for path, told in waiting(self.folder, info["total_episodes"]):
+            n, start, tasks = _rows_in(path, self.features), len(self), tuple(dict.fromkeys(told["tasks"]))
+            self.episodes.append(Episode(start, start + n, tasks, told["extra"]))
             self.all_tasks += [task for task in tasks if task not in known]
             known.update(tasks)
             self._files.append(path)
-            self._rows.append(_rows_in(path, self.features))
+            self._rows.append(n)
         self._check_counts(info)
         self._pictures: dict[str, pa.Array] = {}
 
@@ -240,13 +239,7 @@ def _read_tasks(folder: Path) -> list[str]:
 
 def _rows_in(path: Path, features: Mapping[str, Feature]) -> int:
     """How many frames a data file holds, after a look at its columns."""
-    try:
-        with pq.ParquetFile(path) as file:
-            names, rows = set(file.schema_arrow.names), file.metadata.num_rows
-    except FileNotFoundError:
-        raise DatasetError(f"data set file {path} is missing") from None
-    except (OSError, pa.ArrowException) as error:
-        raise DatasetError(f"data set file {path} is damaged: {one_line(error)}") from None
-    if missing := sorted({*features, *OWN} - names):
+    columns, rows = layout.read_head(path)
+    if missing := sorted({*features, *OWN} - set(columns.names)):
         raise DatasetError(f"data set file {path}: column {missing[0]!r} is missing")
-    return int(rows)
+    return rows

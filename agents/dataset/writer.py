@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from agents.checkpoint import replace_file
 from agents.dataset import layout
 from agents.dataset.journal import KEY, journal_file, read_waiting
 from agents.dataset.layout import OWN, DatasetError, Feature, numbered
 from agents.dataset.pack import STATS, Packed, combined, pack, to_arrow
 from agents.dataset.reader import Dataset
+from agents.files import write_whole
 
 # Episodes move into a large file when this many bytes or episodes wait; lerobot's limit is 100 MB.
 _FILE_BYTES, _FILE_EPISODES = 64 << 20, 1000
@@ -112,7 +112,7 @@ class Writer:
         told = {"tasks": episode.tasks, "extra": episode.extra, "stats": episode.stats}
         schema = layout.schema(self.features).with_metadata({KEY: json.dumps(told).encode()})
         data = layout.to_bytes(pa.Table.from_arrays(columns, schema=schema))
-        replace_file(journal_file(self.folder, number), data)
+        write_whole(journal_file(self.folder, number), data)
         self._extras.append(json.loads(json.dumps(episode.extra)))
         self._waiting.append(len(data))
         self._n_frames += n
@@ -165,12 +165,12 @@ class Writer:
     def _put(self, pattern: str, data: bytes) -> None:
         path = self.folder / numbered(pattern, self._next_file)
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, data)
+        write_whole(path, data)
 
     def _write_heads(self) -> None:
         """Everything in `meta` that is not numbered, `info.json` last."""
         folder = self.folder
-        replace_file(folder / layout.TASKS, layout.to_bytes(_tasks_table(list(self._tasks))))
+        write_whole(folder / layout.TASKS, layout.to_bytes(_tasks_table(list(self._tasks))))
         _write_json(folder / layout.STATS, self._stats)
         extras = self._extras[: self._n_kept]
         ours = {"format": layout.FORMAT, "facts": self.facts, "episodes": extras}
@@ -237,7 +237,7 @@ class Writer:
 
 
 def _write_json(path: Path, data: Any) -> None:
-    replace_file(path, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
+    write_whole(path, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _tasks_table(tasks: Sequence[str]) -> pa.Table:

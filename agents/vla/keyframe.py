@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import taught
-from agents.catalog import AgentError
-from agents.policy import Action, Needs, Observation, Policy, Thought
+from agents.policy import Action, Needs, Observation, Policy, PolicyError, Thought
 from agents.taught import ALARM, CLAMP, COMMANDED, FORCE, GRIPPED, PRESENT, ROTATION, SEAT, arrived, tool_yaw
 from agents.vla.geometry import wrap
 from agents.vla.seeing import Seen, Seer, View
@@ -86,7 +85,7 @@ class Keyframe(Policy):
         """Check that the pictures are there and of the right size.
 
         Raises:
-            AgentError: If not, in one line.
+            PolicyError: If not, in one line.
         """
         size = self.needs.image_size
         held: Mapping[str, Any] = getattr(observation_space, "spaces", {})
@@ -94,12 +93,12 @@ class Keyframe(Policy):
             picture = held.get(f"image_{camera}")
             if picture is None or f"calibration_{camera}" not in held:
                 there = ", ".join(k.removeprefix("image_") for k in held if k.startswith("image_")) or "none"
-                raise AgentError(
+                raise PolicyError(
                     f"camera {camera!r} is missing: this policy looks through it; there are {there}"
                 )
             if picture.shape != (size, size, 3):
                 h, w = picture.shape[:2]
-                raise AgentError(
+                raise PolicyError(
                     f"camera {camera!r} gives {w} x {h} pixels: this policy was learned with {size} x {size}"
                 )
 
@@ -107,11 +106,11 @@ class Keyframe(Policy):
         """Begin an episode: look first.
 
         Raises:
-            AgentError: For an instruction of which no word was ever met; an empty one is no mistake.
+            PolicyError: For an instruction of which no word was ever met; an empty one is no mistake.
         """
         found = words(instruction)
         if instruction.strip() and self.seer.known and not self.seer.known.intersection(found):
-            raise AgentError(
+            raise PolicyError(
                 f"instruction {instruction!r}: not one known word; words met while learning are such as "
                 f"{', '.join(sorted(self.seer.known)[:8])}"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ from envs.cell.order import Asked, asked, renamed
 from envs.cell.parts import families, held_out
 from envs.cell.plan import KeyPose, Stride, request_of
 from envs.cell.rewards import weighted
-from envs.cell.scene import Cell, Snapshot
+from envs.cell.scene import Cell, NotFinite, Snapshot
 from envs.cell.signals import ImageObserver, OnDemand
 from envs.cell.task import Task
 from envs.cell.variation import split
@@ -171,7 +172,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._observer.begin(self._now)
         self._faults.begin(self.cell.draw)
         observation, _, _, info = self._outcome(self._now)
-        return observation, {**info, **told}
+        self._last = observation, {**info, **told}
+        return self._last
 
     def _draw(self, wanted: Asked) -> Draw:
         """The scene, before it is known what the task and its disturbances add."""
@@ -194,6 +196,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
     def step(self, action: npt.ArrayLike) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """One control period of 50 ms.
 
+        Where physics fails (a number that is not finite) the episode is cut, with `info["end_reason"]`.
+
         Raises:
             ValueError: for an action of the wrong shape or with a number that is not finite; nothing moves.
             RuntimeError: after the end of an episode, or after `close`.
@@ -207,7 +211,10 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
             cell.ask(request_of(values.pop()))
         close = values[-1] < 0.0
         whole = cell.advance(control.target(values), close)
-        now = cell.snapshot(control.position_m, control.yaw_rad)
+        try:
+            now = cell.snapshot(control.position_m, control.yaw_rad)
+        except NotFinite as error:
+            return self._broken(str(error))
         if cell.arm.guard(now.hand) or not whole or control.kind == "joint":
             control.sync()
             now.command_m, now.command_yaw_rad = control.position_m, control.yaw_rad
@@ -215,11 +222,22 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._now = now
         self._steps += 1
         observation, reward, success, info = self._outcome(now)
+        if not math.isfinite(reward):
+            return self._broken("the reward is not finite")
+        self._last = observation, info
         truncated = not success and self._steps >= self._max_episode_steps
         if success or truncated:
             self._over = True
             cell.finish(success)
         return observation, reward, success, truncated, info
+
+    def _broken(self, what: str) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Cuts an episode whose physics has failed, at the last sound observation; reset() heals it."""
+        self._over = True
+        self.cell.finish(False)
+        observation, info = copy.deepcopy(self._last)
+        info |= {"is_success": False, "physics_failed": True, "end_reason": f"physics: {what}"}
+        return observation, -1.0, False, True, info
 
     def _checked(self, action: npt.ArrayLike) -> list[float]:
         try:

@@ -75,6 +75,7 @@ class Draw:
     fault_seed: int = 0
     hole_m: float = 0.0  # diameter, where a station has a hole
     asked: str = ""  # where the named part shall go, where an instruction came first
+    cut: tuple[int, bool] | None = None  # where the machine cuts: the seed of that, and whether it is nominal
     extra: Mapping[str, float] = field(default_factory=dict)  # factors from outside, each in its unit
 
 

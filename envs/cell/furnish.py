@@ -35,11 +35,9 @@ def furnish(world: World, layout: Layout, look: Look, back_m: float, *, alone: b
     if look.backdrop and alone:
         spec = livery(machine_spec(look.backdrop), look.machine)
         world.add_fixed("backdrop", tuple(replace(s, collides=False) for s in frame(spec) if s.visible))
-    for name, cover in zip(("table", "tray"), covers, strict=False):
-        if cover is not None:
-            world.cover(name, cover)
-    if covers[2] is not None and covers[3] is not None:
-        world.surround(covers[2], covers[3])
+    laid = {name: c for name, c in zip(("table", "tray"), covers, strict=False) if c is not None}
+    room = (covers[2], covers[3]) if covers[2] is not None and covers[3] is not None else None
+    world.dress(laid, room)
 
 
 def mounted(spec: CameraSpec, shift: CameraShift, aim_m: Vec3, offset_m: Vec3) -> CameraSpec:

@@ -9,6 +9,7 @@ from operator import mul
 from typing import Any
 
 from envs.cell import level_reach, plate
+from envs.cell.cut import Cut
 from envs.cell.draw import Candidate, Draw
 from envs.cell.furnish import furnish, mounted
 from envs.cell.layout import CAMERAS, LEVEL_CAMERAS, TABLE_Y_M, Layout
@@ -37,8 +38,14 @@ FIXTURES = frozenset(("tray", "table", "floor", "machine", "chuck", "vise", "doo
 CLEAR_OF_GAUGE_M = 0.035
 # Where a tool is tilted, before the front of a machine with a level spindle.
 BEFORE_DOOR_M = 0.11
+# What stands, turned by a quarter about -y: `laid` as a quaternion.
+LYING = (0.0, -math.sqrt(0.5), 0.0, math.sqrt(0.5))
 # How far the table reaches along y where stations stand on it.
 WIDE_TABLE_Y_M = 0.42
+
+
+class NotFinite(ArithmeticError):
+    """The engine gave a number that is not finite; only a rebuild heals that."""
 
 
 @dataclass(slots=True)
@@ -101,6 +108,7 @@ class Cell:
         world, self.draw, self.layout = self.world, draw, draw.layout
         world.rebuild()
         self.ledger, self.time_s, self.energy_j = Ledger(), 0.0, 0.0
+        self.cut = self._cut_of(draw)
         self._build_arm(draw)
         self._build_parts(draw)
         self.machine: MachineTool | None = None
@@ -121,6 +129,15 @@ class Cell:
         self._poses = [world.pose(body) for body in self.bodies]
         pairs = zip(self.kinds, self._poses, strict=True)
         self._parts = [PartState.of(kind, *at, level=self.level) for kind, at in pairs]
+
+    def _cut_of(self, draw: Draw) -> Cut | None:
+        """What the machine's cycle does to the named part, where that is simulated."""
+        if draw.cut is None:
+            return None
+        named, (seed, nominal) = draw.candidates[0], draw.cut
+        cut = Cut(1e3 * named.kind.grip_across_m, 1e3 * named.oversize_m, seed, nominal=nominal)
+        cut.begin(self.ledger)
+        return cut
 
     def _build_arm(self, draw: Draw) -> None:
         grip = replace(
@@ -143,6 +160,8 @@ class Cell:
     def _build_machine(self, machine_spec: MachineSpec, draw: Draw) -> None:
         """The machine; clamped on the named part where it starts there."""
         named, spec = draw.candidates[0] if draw.candidates else None, self._set_up(machine_spec, draw)
+        if self.cut is not None:
+            spec = replace(spec, cycle_s=self.cut.cycle_s)
         self.machine = MachineTool(self.world, spec, self._notice, draw.chuck_offset_m)
         if named is not None and named.slot == 0:
             self.machine.begin_holding(self.bodies[0], named.across_m)
@@ -172,6 +191,8 @@ class Cell:
             x, y, z = self._start_m(c, draw)
             at = (x, y, z + c.kind.height_m / 2)
             quat = (0.0, 0.0, math.sin(half), math.cos(half))
+            if self.level and not c.slot:  # it lies in the chuck
+                at, quat = (x - c.kind.height_m / 2, y, z), LYING
             # Spinning friction stands for the width of a pad's or jaw's contact patch.
             surface = Surface(PART_FRICTION, 0.005)
             self.bodies.append(self.world.add_part(f"part_{k}", link, at, quat, surface))
@@ -190,6 +211,9 @@ class Cell:
         time, ledger = self.time_s, self.ledger
         if what == "execution":
             ledger.append(time, data["state"], "machine")
+            if self.cut is not None and self.machine is not None:
+                part = upright(self.machine.spec, self._parts[0])
+                self.cut.follow(ledger, time, data["state"], part.run_out_m(self.machine.spec.chuck_m))
         elif what == "chuck":
             kind = {"OPEN": "chuck_open", "SOFT": "chuck_soft_clamped", "HARD": "chuck_clamped"}[
                 data["clamp"]
@@ -215,11 +239,17 @@ class Cell:
         self._asked = what
 
     def snapshot(self, command_m: Vec3, command_yaw_rad: float) -> Snapshot:
-        """Reads everything, lets the machine sense and its PLC scan."""
+        """Reads everything, lets the machine sense and its PLC scan.
+
+        Raises:
+            NotFinite: where the engine has lost the arm or a part.
+        """
         arm = self.arm
         hand = arm.read()
         parts = self._part_states()
         power = sum(map(abs, map(mul, hand.torque_joint_nm, hand.dq_rad_s)))
+        if not power < math.inf:
+            raise NotFinite("the arm's joints are not finite")
         self.energy_j += power * self.period_s
         # What a gripper's own sensors tell: told to close, stalled, and not at an end stop.
         gripped = arm.closed and arm.stalled and 0.004 < hand.opening_m < 2 * self.gripper.stroke_m - 0.004
@@ -255,6 +285,8 @@ class Cell:
         assert gauge is not None
         off = math.hypot(part.bottom_m[0] - at[0], part.bottom_m[1] - at[1])
         size_mm = 1e3 * (part.kind.grip_across_m + self.draw.candidates[0].oversize_m)
+        if self.cut is not None and self.cut.result is not None:
+            size_mm = self.cut.result.size_mm
         clear = math.dist(hand.position_m, part.grip_m) > CLEAR_OF_GAUGE_M
         gap = part.bottom_m[2] - at[2]
         if gauge.sense(off, gap, size_mm, clear=clear, period_s=self.period_s):
@@ -273,6 +305,8 @@ class Cell:
         for k, body in enumerate(self.bodies):
             at = pose(body)
             if at != self._poses[k]:
+                if not math.isfinite(sum(at[0])):
+                    raise NotFinite(f"the position of part_{k} is not finite")
                 self._poses[k] = at
                 self._parts[k] = PartState.of(self.kinds[k], *at, level=self.level)
         return self._parts.copy()

@@ -14,7 +14,10 @@ from robots.catalog import ARMS
 
 CAMERA = {"cameras": ("cell",), "image_size": 64}
 # Machines other than the usual one, with the ids that they are for; their plans may need control "ee".
-MACHINES = (("Monozukuri/LoadChuck-v0", "horizontal_lathe"),)
+MACHINES = (
+    ("Monozukuri/LoadChuck-v0", "horizontal_lathe"),
+    ("Monozukuri/UnloadChuck-v0", "horizontal_lathe"),
+)
 # What an expert brings to its end within the steps of `test_bits`.
 SHORT_IDS = tuple(i for i in envs.CELL_IDS if i.endswith(("/Reach-v0", "/PickPart-v0")))
 # Loading ends with a machine that is ready to start.

@@ -299,3 +299,15 @@ def test_resets_with_surfaces_leak_nothing():
         env.reset(seed=seed)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KiB
     env.close()
+
+
+def test_the_committed_picture_is_of_all_cells():
+    from PIL import Image
+
+    from experiments import cells as gallery
+
+    assert gallery.FILE.stat().st_size <= gallery.MOST_BYTES
+    with Image.open(gallery.FILE) as image:
+        assert image.size == gallery.picture("Reach").size
+    page = (gallery.FILE.parent / "cells.md").read_text(encoding="utf-8")
+    assert [name for name in CELLS[1:] if f"`{name}`" not in page] == []

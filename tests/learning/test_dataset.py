@@ -207,10 +207,10 @@ def test_killed_then_resumed_equals_uninterrupted(tmp_path, monkeypatch, n_befor
 
 @pytest.mark.parametrize("stop_at", range(1, 12))
 def test_stopped_at_any_write_leaves_the_finished_episodes(tmp_path, monkeypatch, stop_at):
-    """Every file is put in place by `replace_file`; it fails at one after another."""
+    """Every file is put in place by `write_whole`; it fails at one after another."""
     monkeypatch.setattr(writer, "_FILE_EPISODES", 2)
     folder, whole = tmp_path / "d", files(fill(tmp_path / "whole", 5))
-    put, count = writer.replace_file, 0
+    put, count = writer.write_whole, 0
 
     def fail(path, data):
         nonlocal count
@@ -222,7 +222,7 @@ def test_stopped_at_any_write_leaves_the_finished_episodes(tmp_path, monkeypatch
     made = begin(folder)
     n = 0
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "replace_file", fail)
+        patch.setattr(writer, "write_whole", fail)
         try:
             for n in range(5):
                 made.add_episode(frames_of(n), [f"load {n}", "load it"], {"seed": n, "success": True})

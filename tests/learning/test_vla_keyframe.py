@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 import envs  # noqa: F401 (registers the ids)
-from agents.catalog import AgentError
-from agents.policy import Policy
+from agents.policy import Policy, PolicyError
 from agents.vla import geometry
 from agents.vla.controls import LanguageBlind, VisionBlind
 from agents.vla.keyframe import CAMERAS, IMAGE_SIZE, Keyframe
@@ -206,7 +205,7 @@ def test_blind_policies_get_nothing(env):
 )
 def test_pictures_that_do_not_fit_are_refused_in_one_line(options, told):
     env = make(**options)
-    with pytest.raises(AgentError, match=told) as error:
+    with pytest.raises(PolicyError, match=told) as error:
         Keyframe(seer()).attach(env.observation_space, env.action_space)
     env.close()
     assert "\n" not in str(error.value)
@@ -214,7 +213,7 @@ def test_pictures_that_do_not_fit_are_refused_in_one_line(options, told):
 
 def test_an_instruction_in_an_unknown_language_is_refused_in_one_line():
     policy = Keyframe(seer(known=frozenset({"load", "the", "shaft"})))
-    with pytest.raises(AgentError, match="not one known word") as error:
+    with pytest.raises(PolicyError, match="not one known word") as error:
         policy.reset("赤い軸をチャックに", 0)
     assert "\n" not in str(error.value)
     policy.reset("Load it", 0)

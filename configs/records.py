@@ -23,8 +23,9 @@ def unknown(what: str, name: object, allowed: Iterable[str]) -> ValueError:
 def record(kind: type[T], data: Any, where: str) -> T:
     """Return a dataclass from plain data.
 
-    Fields are numbers, whole numbers, text, tuples of one type or of fixed length, optional values and other
-    such dataclasses; `where` leads every message, such as "configs/machines/lathe.yaml: spindle".
+    Fields are numbers, whole numbers, true or false, text, tuples of one type or of fixed length, optional
+    values and other such dataclasses; `where` leads every message, such as
+    "configs/machines/lathe.yaml: spindle".
 
     Raises:
         ValueError: for a key unknown or missing, a value of the wrong type, or what the class refuses.
@@ -46,6 +47,28 @@ def record(kind: type[T], data: Any, where: str) -> T:
         raise ValueError(f"{where}: {error}") from None
 
 
+def check_keys(data: Any, allowed: Mapping[str, bool], where: str) -> Mapping[str, Any]:
+    """Return `data` if it is a mapping that has no other keys than those of `allowed`.
+
+    Args:
+        data: What was read.
+        allowed: Keys, and whether each must be there.
+        where: What leads the message, such as a file's path.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if not isinstance(data, Mapping):
+        raise ValueError(f"{where} is {data!r}: allowed is a mapping of {', '.join(allowed)}")
+    for key in data:
+        if key not in allowed:
+            raise unknown(f"{where}: key", key, allowed)
+    for key, needed in allowed.items():
+        if needed and key not in data:
+            raise ValueError(f"{where}: key {key!r} is missing")
+    return data
+
+
 def _value(hint: Any, data: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return record(hint, data, where)  # type: ignore[arg-type]
@@ -57,7 +80,7 @@ def _value(hint: Any, data: Any, where: str) -> Any:
     if hint is float and isinstance(data, int | float) and not isinstance(data, bool):
         if math.isfinite(data):
             return float(data)
-    elif isinstance(data, hint) and not isinstance(data, bool):
+    elif isinstance(data, hint) and isinstance(data, bool) == (hint is bool):
         return data
     raise ValueError(f"{where} is {data!r}: allowed is {_WORDS[hint]}")
 
@@ -70,4 +93,4 @@ def _tuple(parts: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:
     return tuple(_value(h, d, f"{where}[{i}]") for i, (h, d) in enumerate(zip(hints, data, strict=True)))
 
 
-_WORDS = {float: "a finite number", int: "a whole number", str: "text"}
+_WORDS = {float: "a finite number", int: "a whole number", str: "text", bool: "true or false"}

@@ -1,0 +1,236 @@
+"""Handling resampled from recorded full-physics cycles: fast enough for maps and long runs.
+
+A file in `configs/shift/cycles` holds one skill's cycles, in groups by task, by how blanks lie (in nests or
+loose) and by the strength of the disturbances. Every skill is recorded on the same seeds, and which cycle a
+blank meets follows from the blank's key alone: so all skills meet the same blank. A strength between two that
+were recorded is the one or the other, in proportion.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from configs.records import unknown
+from envs.shift import draws
+from envs.shift.handling import RESULTS, Blank, Conditions, Outcome, Skill
+
+TASKS = ("load", "unload")
+MOVED = ("fixture_offset", "miscalibration")
+KEYS = ("task", "nested", "strength", "stress", "rows")
+
+
+class Row(NamedTuple):
+    """A recorded cycle: of which episode and part, and its outcome."""
+
+    seed: int
+    family: str
+    size: str
+    duration_s: float
+    result: str
+    gap_mm: float
+    runout_mm: float
+    energy_j: float
+    seat_ok: int
+    gripped: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cycles under the same conditions.
+
+    Attributes:
+        task: "load" or "unload".
+        nested: Whether blanks lay in nests.
+        strength: Of the disturbances, 0 for none.
+        stress: Which these were.
+        rows: The cycles, in order of their seeds.
+    """
+
+    task: str
+    nested: bool
+    strength: int
+    stress: str
+    rows: tuple[Row, ...]
+
+    @property
+    def moved(self) -> bool:
+        """Whether fixture and camera were off, besides oil and chips."""
+        return any(name in self.stress for name in MOVED)
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ValueError(f"task is {self.task!r}: allowed are {', '.join(TASKS)}")
+        if not self.rows:
+            raise ValueError(f"{self.task} at strength {self.strength} has no cycles: allowed is one or more")
+        for row in self.rows:
+            if row.result not in RESULTS:
+                raise ValueError(f"result is {row.result!r}: allowed are {', '.join(RESULTS)}")
+            numbers = (row.duration_s, row.gap_mm, row.runout_mm, row.energy_j)
+            if not all(math.isfinite(n) for n in numbers) or row.duration_s <= 0.0 or row.energy_j < 0.0:
+                raise ValueError(f"the cycle of seed {row.seed} has {numbers}: allowed are finite numbers")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A skill's recorded cycles."""
+
+    skill: Skill
+    groups: tuple[Group, ...]
+
+    @property
+    def n(self) -> dict[str, int]:
+        """Number of cycles by group, such as "load loose 3 moved"."""
+        lies, off = {True: "nested", False: "loose"}, {True: " moved", False: ""}
+        return {f"{g.task} {lies[g.nested]} {g.strength}{off[g.moved]}": len(g.rows) for g in self.groups}
+
+
+def read_table(text: str, source: str) -> Table:
+    """Return a table from JSON.
+
+    Raises:
+        ValueError: for what is not one, in one line.
+    """
+    try:
+        data = json.loads(text)
+        groups = tuple(
+            Group(**{k: g[k] for k in KEYS[:-1]}, rows=tuple(Row(*row) for row in g["rows"]))
+            for g in data["groups"]
+        )
+        return Table(Skill(**data["skill"]), groups)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{source}: not a table of cycles: {error}") from None
+
+
+def write_table(table: Table, path: str | os.PathLike[str]) -> None:
+    """Save a table; the file is whole or not there at all."""
+    path = Path(path)
+    groups = []
+    for group in table.groups:
+        head = json.dumps({k: getattr(group, k) for k in KEYS[:-1]})[:-1]
+        rows = ",\n   ".join(json.dumps(list(row)) for row in group.rows)
+        groups.append(f'  {head}, "rows": [\n   {rows}]}}')
+    text = f'{{"skill": {json.dumps(asdict(table.skill))},\n "groups": [\n' + ",\n".join(groups) + "]}\n"
+    handle, temporary = tempfile.mkstemp(".tmp", f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def recorded_skills() -> tuple[str, ...]:
+    """Return the skills whose cycles ship."""
+    found = (p.name for p in (files("configs") / "shift" / "cycles").iterdir())
+    return tuple(sorted(n[:-5] for n in found if n.endswith(".json")))
+
+
+@cache
+def load_table(name: str | Path) -> Table:
+    """Return the cycles of a skill that ships, or of a JSON file of the same form.
+
+    Raises:
+        ValueError: for a skill without recorded cycles, or a file that is none.
+    """
+    if str(name).endswith(".json"):
+        path = Path(name)
+        if not path.is_file():
+            raise ValueError(f"{path} is not a file")
+        return read_table(path.read_text(encoding="utf-8"), str(path))
+    if name not in recorded_skills():
+        raise unknown("skill", name, recorded_skills())
+    file = files("configs") / "shift" / "cycles" / f"{name}.json"
+    return read_table(file.read_text(encoding="utf-8"), f"configs/shift/cycles/{name}.json")
+
+
+class RecordedHandling:
+    """Handling that resamples recorded cycles.
+
+    Args:
+        skills: Names of skills that ship, JSON files, or tables; the usual one first.
+
+    Raises:
+        ValueError: for a skill without recorded cycles.
+    """
+
+    def __init__(self, *skills: str | Path | Table) -> None:
+        tables = [s if isinstance(s, Table) else load_table(s) for s in skills or ("integrator",)]
+        self.tables: Mapping[str, Table] = MappingProxyType({t.skill.name: t for t in tables})
+        self.skills: Mapping[str, Skill] = MappingProxyType({t.skill.name: t.skill for t in tables})
+        self._rows: dict[tuple[str, str, tuple[bool, bool], int, str], tuple[Row, ...]] = {}
+
+    def load(self, skill: str, blank: Blank, conditions: Conditions) -> Outcome:
+        """The recorded loading that this blank meets."""
+        return self._outcome(skill, "load", blank, conditions)
+
+    def unload(self, skill: str, blank: Blank, conditions: Conditions) -> Outcome:
+        """The recorded unloading that this blank meets."""
+        return self._outcome(skill, "unload", blank, conditions)
+
+    def _outcome(self, skill: str, task: str, blank: Blank, conditions: Conditions) -> Outcome:
+        if skill not in self.tables:
+            raise unknown("skill", skill, self.tables)
+        between = draws.uniform(blank.key, f"{task} strength", blank.attempt)
+        strength = self._strength(skill, task, conditions, between)
+        moved = any(name in conditions.strengths for name in MOVED)
+        rows = self._of(skill, task, (conditions.nested, moved), strength, blank.family)
+        at = draws.uniform(blank.key, f"{task} cycle", blank.attempt)
+        row = rows[int(at * len(rows))]
+        return Outcome(
+            row.duration_s, row.result, row.gap_mm, row.runout_mm, row.energy_j, bool(row.seat_ok),
+            bool(row.gripped), f"{task}:{row.seed}:{strength}",
+        )  # fmt: skip
+
+    def _strength(self, skill: str, task: str, conditions: Conditions, between: float) -> int:
+        """The recorded strength that stands for the asked one."""
+        wanted = conditions.strength
+        there = sorted({g.strength for g in self.tables[skill].groups if g.task == task})
+        if not there:
+            raise ValueError(f"skill {skill!r} has no recorded cycles of task {task!r}")
+        low = max((s for s in there if s <= wanted), default=there[0])
+        high = min((s for s in there if s >= wanted), default=there[-1])
+        if low == high:
+            return low
+        return high if between < (wanted - low) / (high - low) else low
+
+    def _of(
+        self, skill: str, task: str, lies: tuple[bool, bool], strength: int, family: str
+    ) -> tuple[Row, ...]:
+        """Cycles that fit: of the strength, then how blanks lie, whether anything has moved, the family."""
+        key = (skill, task, lies, strength, family)
+        if key not in self._rows:
+            groups = [g for g in self.tables[skill].groups if (g.task, g.strength) == (task, strength)]
+            # What starts in the machine does not care how blanks lie in the tray.
+            fit = [g for g in groups if g.nested == lies[0]] or groups
+            fit = [g for g in fit if g.moved == lies[1]] or fit
+            rows = tuple(row for g in fit for row in g.rows)
+            self._rows[key] = tuple(r for r in rows if r.family == family) or rows
+        return self._rows[key]
+
+
+def merged(table: Table, more: Iterable[Group]) -> Table:
+    """Return a table with other groups added; a group under the same conditions is replaced."""
+    groups = {(g.task, g.nested, g.strength, g.moved): g for g in (*table.groups, *more)}
+    return Table(table.skill, tuple(groups[k] for k in sorted(groups)))
+
+
+def as_row(values: Mapping[str, Any]) -> Row:
+    """Return a row from its values by name, rounded to what matters."""
+    short: dict[str, Any] = {k: round(v, 4) if isinstance(v, float) else v for k, v in values.items()}
+    return Row(**short)

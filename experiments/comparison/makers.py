@@ -1,0 +1,115 @@
+"""Handling by the engine for shifts: any agent or run that loads and unloads a chuck is a skill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from envs.shift.cycles import Group, Row, Table, load_table, merged, recorded_skills, write_table
+from envs.shift.handling import Skill
+from envs.shift.physics import FIRST_SEED, TASK_IDS, FullPhysicsHandling, group_of, record
+from experiments.errors import UserError, unknown
+
+# Kinds of skill that ship: whether a new part type has to be taught, and what the computer draws.
+_LEARNED_W = 200.0
+# Who unloads for a skill that cannot: a part in the machine is where it was taught, and no camera sees it.
+_UNLOADS = {"integrator": "taught"}
+STRENGTHS = (0, 1, 3, 5)
+
+
+def maker(who: str) -> Callable[[str, Mapping[str, Any]], tuple[Any, Any]]:
+    """Return what makes an environment of an id, and the policy of an agent or run prepared for it."""
+
+    def make(env_id: str, options: Mapping[str, Any]) -> tuple[Any, Any]:
+        from experiments.evaluation import prepared
+        from experiments.rollout import prepare
+
+        task = env_id.removeprefix("Monozukuri/").removesuffix("-v0")
+        names = {"task": task, "split": options["split"], "robot": "lrmate200id", "control": "ee_yaw"}
+        own = {"stress": options["stress"]} if options.get("stress") else None
+        actor = _UNLOADS.get(who, who) if task == "UnloadChuck" else who
+        policy, request = prepared(actor, names, own)
+        env = request.make()
+        prepare(policy, env)
+        return env, policy
+
+    return make
+
+
+def skill_named(who: str) -> Skill:
+    """Return a skill's figures: those of its recorded cycles, or those of a learned policy for a run."""
+    if who in recorded_skills() or who.endswith(".json"):
+        return load_table(who).skill
+    return Skill(Path(who).name, needs_teaching=False, computer_w=_LEARNED_W)
+
+
+def physics_handling(who: str) -> FullPhysicsHandling:
+    """Return handling in which every load and unload is simulated."""
+    skill = skill_named(who)
+    return FullPhysicsHandling({skill.name: maker(who)}, {skill.name: skill})
+
+
+def parse_record(text: str) -> tuple[str, Path]:
+    """Return who is recorded and the file to write, of WHO=FILE.json.
+
+    Raises:
+        UserError: for another form.
+    """
+    who, _, file = text.partition("=")
+    if not who or not file.endswith(".json"):
+        raise UserError(f"record is {text!r}: WHO=FILE.json is needed, such as runs/vla=vla.json")
+    return who, Path(file)
+
+
+def record_cycles(
+    who: str,
+    file: Path,
+    n: int,
+    strengths: tuple[int, ...] = STRENGTHS,
+    on_done: Callable[[], None] | None = None,
+) -> Table:
+    """Record cycles of an agent or run into a table; groups that are in the file already are kept.
+
+    Args:
+        who: An agent's name, or a run's directory.
+        file: The table, written after every group.
+        n: Cycles of each group.
+        strengths: Of the disturbances.
+        on_done: Called after every cycle.
+    """
+    for strength in strengths:
+        if not 0 <= strength <= 5:
+            raise unknown("strength", strength, range(6))
+    table = load_table(file) if file.exists() else Table(skill_named(who), ())
+    there = {(g.task, g.nested, g.strength) for g in table.groups}
+    for group in groups_of(strengths):
+        if group in there:
+            continue
+        table = merged(table, [_recorded(who, group, n, on_done)])
+        write_table(table, file)
+    return table
+
+
+def groups_of(strengths: tuple[int, ...] = STRENGTHS) -> list[tuple[str, bool, int]]:
+    """Return the groups of a table: task, whether blanks lie in nests, strength.
+
+    What is unloaded starts in the machine: how blanks lie in the tray is nothing to it.
+    """
+    return [
+        (task, nested, strength)
+        for task in TASK_IDS
+        for nested in ((True, False) if task == "load" else (False,))
+        for strength in strengths
+    ]
+
+
+def _recorded(who: str, group: tuple[str, bool, int], n: int, on_done: Callable[[], None] | None) -> Group:
+    task, nested, strength = group
+    rows: list[Row] = []
+    seeds = range(FIRST_SEED, FIRST_SEED + n)
+    for row in record(maker(who), task=task, nested=nested, strength=strength, seeds=seeds):
+        rows.append(row)
+        if on_done is not None:
+            on_done()
+    return group_of(rows, task=task, nested=nested, strength=strength)

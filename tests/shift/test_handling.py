@@ -1,0 +1,183 @@
+"""Recorded cycles and draws by hash."""
+
+from collections import Counter
+
+import gymnasium
+import numpy as np
+import pytest
+
+import envs  # noqa: F401 (registers the ids)
+from envs.shift import draws
+from envs.shift.cycles import (
+    Group,
+    RecordedHandling,
+    Row,
+    Table,
+    load_table,
+    merged,
+    read_table,
+    recorded_skills,
+    write_table,
+)
+from envs.shift.handling import RESULTS, Blank, Conditions, Skill
+from envs.shift.physics import FIRST_SEED, FullPhysicsHandling, group_of, record
+
+LOOSE = Conditions(False, {"chips": 3})
+
+
+def row(seed, family="shaft", result="seated", duration_s=4.0):
+    return Row(seed, family, "medium", duration_s, result, 0.0, 0.01, 100.0, 1, 1)
+
+
+def table(name="probe", strengths=(0, 3, 5)):
+    groups = [
+        Group("load", nested, s, "", tuple(row(k, duration_s=float(1 + s)) for k in range(10)))
+        for nested in (True, False)
+        for s in strengths
+    ]
+    return Table(Skill(name), tuple(groups))
+
+
+@pytest.mark.parametrize("name", recorded_skills())
+def test_tables_that_ship(name):
+    shipped = load_table(name)
+    assert shipped.skill.name == name
+    assert {g.task for g in shipped.groups} == {"load", "unload"}
+    for group in shipped.groups:
+        assert len(group.rows) >= 20
+        seeds = [r.seed for r in group.rows]
+        assert seeds == sorted(set(seeds))
+        for r in group.rows:
+            assert r.result != "seated" or (r.gap_mm <= 0.1 and r.runout_mm <= 0.1)
+
+
+def test_skills_meet_the_same_episode():
+    """Which cycle a blank meets follows from its key, not from who handles it."""
+    handling = RecordedHandling(table("a"), table("b"))
+    for k in range(50):
+        blank = Blank(draws.key(1, "blank", k), "shaft", "medium")
+        assert handling.load("a", blank, LOOSE).episode == handling.load("b", blank, LOOSE).episode
+
+
+def test_strengths_between_are_mixed():
+    handling = RecordedHandling(table())
+    between = Conditions(False, {"oil_film": 4})
+    seen = Counter(
+        handling.load("probe", Blank(draws.key(2, "blank", k), "shaft", "medium"), between).duration_s
+        for k in range(2000)
+    )
+    assert set(seen) == {4.0, 6.0}
+    assert seen[4.0] / 2000 == pytest.approx(0.5, abs=0.05)
+
+
+def test_tables_round_trip(tmp_path):
+    one = table()
+    write_table(one, tmp_path / "probe.json")
+    again = load_table(tmp_path / "probe.json")
+    assert again == one
+    more = Group("unload", False, 0, "", (row(1),))
+    assert merged(again, [more]).n["unload loose 0"] == 1
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"skill": {"name": "x"}, "groups": [{"task": "juggle"}]}',
+        '{"skill": 3, "groups": []}',
+    ],
+)
+def test_bad_tables_are_one_line(text):
+    with pytest.raises(ValueError, match=r"^here: not a table of cycles") as error:
+        read_table(text, "here")
+    assert "\n" not in str(error.value)
+
+
+def test_draws_are_uniform_and_unrelated():
+    numbers = np.array([draws.uniform(7, "hardness", k) for k in range(20_000)])
+    other = np.array([draws.uniform(7, "chips", k) for k in range(20_000)])
+    assert numbers.mean() == pytest.approx(0.5, abs=0.01)
+    assert numbers.std() == pytest.approx(12**-0.5, abs=0.01)
+    assert abs(np.corrcoef(numbers, other)[0, 1]) < 0.03
+    assert abs(np.corrcoef(numbers[:-1], numbers[1:])[0, 1]) < 0.03
+    assert draws.uniform(7, "hardness", 3) == draws.uniform(7, "hardness", 3)
+    assert draws.uniform(8, "hardness", 3) != draws.uniform(7, "hardness", 3)
+
+
+class PlanFollower:
+    """The plan followed from the true state: `envs` has it without any agent."""
+
+    def __init__(self, env):
+        self.env = env
+
+    def reset(self, instruction, seed):
+        self.instruction = instruction
+
+    def act(self, observation):
+        return self.env.unwrapped.expert_action()
+
+
+def prepare(task, options):
+    env = gymnasium.make(task, observation="flat", control="ee_yaw", **options)
+    return env, PlanFollower(env)
+
+
+def test_full_physics_is_a_function_of_the_blank():
+    handling = FullPhysicsHandling({"plan": prepare}, {"plan": Skill("plan")})
+    blank = Blank(draws.key(1, "blank", 4), "ring", "medium")
+    first = handling.load("plan", blank, LOOSE)
+    out = handling.unload("plan", blank, LOOSE)
+    assert first.result in RESULTS
+    assert 1.0 < first.duration_s < 16.0
+    assert first.energy_j > 0.0
+    assert out.result in RESULTS
+    assert handling.load("plan", blank, LOOSE) == first
+    with pytest.raises(ValueError, match="skill 'other' is unknown"):
+        handling.load("other", blank, LOOSE)
+    with pytest.raises(ValueError, match="family 'block'"):
+        handling.load("plan", blank._replace(family="block"), LOOSE)
+    handling.close()
+
+
+def test_recorded_is_what_physics_does():
+    """A recorded group holds the very episodes: resampling it and stepping them agree."""
+    seeds = range(FIRST_SEED, FIRST_SEED + 2)
+    rows = list(record(prepare, task="load", nested=True, strength=0, seeds=seeds))
+    assert [r.seed for r in rows] == list(seeds)
+    again = list(record(prepare, task="load", nested=True, strength=0, seeds=seeds))
+    assert rows == again
+    one = Table(Skill("plan"), (group_of(rows, task="load", nested=True, strength=0),))
+    outcome = RecordedHandling(one).load("plan", Blank(5, "none of them", "medium"), Conditions(True))
+    assert outcome.duration_s in {r.duration_s for r in rows}
+    if "skilled" in recorded_skills():  # the same episodes, done by the same expert
+        shipped = {r.seed: r for g in load_table("skilled").groups for r in g.rows if g.task == "load"}
+        nominal = next(
+            g for g in load_table("skilled").groups if (g.task, g.nested, g.strength) == ("load", True, 0)
+        )
+        assert set(seeds) <= set(shipped)
+        for r in rows:
+            kept = next(k for k in nominal.rows if k.seed == r.seed)
+            assert (kept.family, kept.size, kept.result) == (r.family, r.size, r.result)
+
+
+def test_where_it_lies_and_what_moved_choose_the_group():
+    def group(nested, strength, stress, s):
+        return Group("load", nested, strength, stress, (row(1, duration_s=s),))
+
+    groups = (
+        group(True, 0, "", 1.0), group(False, 0, "", 2.0), group(False, 3, "chips:3,oil_film:3", 3.0),
+        group(False, 3, "chips:3,fixture_offset:3", 4.0),
+    )  # fmt: skip
+    handling = RecordedHandling(Table(Skill("probe"), groups))
+    blank = Blank(1, "shaft", "medium")
+
+    def took(nested, **strengths):
+        return handling.load("probe", blank, Conditions(nested, strengths)).duration_s
+
+    assert took(True) == 1.0
+    assert took(False) == 2.0
+    assert took(False, oil_film=3) == 3.0
+    assert took(False, oil_film=3, fixture_offset=3) == 4.0
