@@ -15,7 +15,6 @@ from torch.nn import functional
 
 from agents.vla.augment import Augmenter, AugmentSpec, dimmed
 from agents.vla.network import (
-    GLIMPSE,
     HEIGHT_HIGH_M,
     HEIGHT_LOW_M,
     HEIGHTS,
@@ -23,6 +22,7 @@ from agents.vla.network import (
     YAWS,
     Network,
     NetworkSpec,
+    crops,
 )
 from agents.vla.samples import Samples, joined
 
@@ -166,26 +166,23 @@ class Fitter:
         return found | ({"closer": self.closer_loss(rng)} if self.fit.closer else {})
 
     def closer_loss(self, rng: np.random.Generator) -> Tensor:
-        """The loss of closer looks at parts to take, turned by any angle: how they are turned."""
+        """The loss of closer looks at parts to take, turned and mirrored: how they are turned."""
         n = self.fit.closer
         half = [rows[rng.integers(len(rows), size=n // 2)] for rows in self._turned if len(rows)]
         rows = np.concatenate(half)
         n = len(rows)
-        batch, size = self.samples.take(rows), self.samples.pictures.shape[1]
-        angle, scale = rng.uniform(-math.pi, math.pi, n), np.exp(rng.uniform(-0.15, 0.15, n)) * GLIMPSE / size
-        c, s = scale * np.cos(angle), scale * np.sin(angle)
-        at = (batch.pixels + rng.uniform(-3, 3, (n, 2))) / (size / 2) - 1
-        # From the small picture to the large one: turned to the left by `angle`.
-        theta = np.stack([np.stack([c, s, at[:, 0]], 1), np.stack([-s, c, at[:, 1]], 1)], 1)
+        batch = self.samples.take(rows)
+        # Quarter turns and mirrors keep every pixel: other turns blur the edges by which a turn is told.
+        quarters, mirrored = int(rng.integers(4)), bool(rng.integers(2))
+        cells = np.floor(batch.pixels / STRIDE + rng.uniform(-0.6, 0.6, (n, 2))).astype(np.int64)
         pictures = torch.from_numpy(batch.pictures).permute(0, 3, 1, 2).float() / 255
-        grid = functional.affine_grid(
-            torch.from_numpy(theta.astype(np.float32)), [n, 3, GLIMPSE, GLIMPSE], align_corners=False
-        )
-        small = functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+        small = crops(pictures, torch.from_numpy(cells))
+        small = torch.rot90(small.flip(3) if mirrored else small, quarters, (2, 3))
+        yaws = (math.pi - batch.yaws if mirrored else batch.yaws) + quarters * math.pi / 2
         small = dimmed(small, 0.25, rng)[:, torch.from_numpy(rng.permutation(3))]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.fit.half):
             said = self.network.closer(small * 2 - 1)
-        return _cross(said, yaw_target(batch.yaws - angle, batch.free))
+        return _cross(said, yaw_target(yaws, batch.free))
 
     def _drawn(self, rng: np.random.Generator) -> NDArray:
         """Rows of a batch: a set share of looks for a part, which are the harder ones."""

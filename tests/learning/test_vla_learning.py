@@ -48,8 +48,8 @@ def folder(tmp_path_factory):
     recipe = recipe_of(config, [source])
     features = features_of(source.request, recipe)
     with Writer(folder, features=features, fps=20, robot="lrmate200id") as writer:
-        for number, named in enumerate((0, 1)):
-            done = record(recipe, Take(number, source.request, source.actor, seed=5, named=named))
+        for number in (0, 1):
+            done = record(recipe, Take(number, source.request, source.actor, seed=5, turn=number))
             assert done.success
             writer.add(done.packed)
     return folder

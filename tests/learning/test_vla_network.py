@@ -96,7 +96,7 @@ def test_shapes_and_size():
     assert heat.shape == (2, 64 // STRIDE, 64 // STRIDE)
     said = network.details(features, condition, torch.tensor([[0, 0], [15, 3]]), x)
     shapes = {name: tuple(value.shape) for name, value in said.items()}
-    assert shapes == {"offset": (2, 2), "height": (2, HEIGHTS), "yaw": (2, YAWS), "close": (2, 2),
+    assert shapes == {"offset": (2, 2), "height": (2, HEIGHTS), "yaw": (2, YAWS + 1), "close": (2, 2),
                       "look": (2, len(LOOKS))}  # fmt: skip
 
 
