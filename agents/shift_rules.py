@@ -332,7 +332,7 @@ class Automated(RuleDecider):
 
     def fault_handling(self, asked: Asked) -> Answer:
         """Pre-written recovery, then a person."""
-        fault, attempt = asked.text("fault"), int(asked.number("attempts"))
+        fault, attempt = asked.text("fault"), max(0, int(asked.number("attempts")))
         steps = _RECOVERY.get(fault, ())
         retrying = attempt < len(steps) and attempt <= self.hyper.retries
         if retrying and any(tool in asked.tools for tool in steps[attempt]):

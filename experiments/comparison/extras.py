@@ -10,8 +10,8 @@ from experiments.comparison.charts import Grid
 from experiments.comparison.maps import grid_of, read_squares, work_maps
 from experiments.comparison.mixing import combinations_of, effects
 from experiments.comparison.modes import Mode, burden
-from experiments.comparison.regions import by_region
 from experiments.comparison.paired import PRIMARY
+from experiments.comparison.regions import by_region
 from experiments.comparison.results import paired, study_of
 from experiments.comparison.shifts import Folder, jobs_of, run_all, seeds_of
 from experiments.comparison.summing import counts, freight_kg
