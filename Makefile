@@ -5,7 +5,7 @@ STAMP := $(VENV)/.set-up
 ARGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all lint clean
+.PHONY: help setup train test test-all lint hashes clean
 
 help: ## show this list
 	@echo 'Monozukuri: make TARGET [ARGS="..."]'
@@ -29,6 +29,12 @@ lint: $(STAMP) ## ruff and mypy
 	@$(RUN) -m ruff format --check --quiet || \
 	  { echo 'Not formatted as above: run $(RUN) -m ruff format' >&2; exit 1; }
 	@$(RUN) -m mypy --no-error-summary
+
+hashes: $(STAMP) ## write requirements.txt, pinned with hashes for this platform (pip install --require-hashes)
+	@$(RUN) -m pip install -qq --disable-pip-version-check --dry-run --ignore-installed --report .report.json \
+	  -c constraints.txt '.[learn,dev]'
+	@$(RUN) tools/hashes.py < .report.json > requirements.txt && rm -f .report.json
+	@wc -l requirements.txt
 
 clean: ## remove .venv and caches (never runs/)
 	@rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

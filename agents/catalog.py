@@ -18,12 +18,12 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from agents.learner import Learner
 from agents.policy import CONTROLS, Policy
 from configs import extensions
-from configs.strict_yaml import read_yaml
+from configs.strict_yaml import StrictYamlError, read_yaml
 
 Agent = Policy | Learner
 
 _ORDER = ("random", "expert", "taught", "integrator", "bc", "dagger", "ppo", "sac", "tqc",
-          "handbook", "tuned_rules", "machinist", "oracle")  # fmt: skip
+          "vla-keyframe", "remote", "handbook", "tuned_rules", "machinist", "oracle")  # fmt: skip
 
 
 class AgentError(ValueError):
@@ -61,28 +61,57 @@ def create(
         AgentError: If there is no such agent, its file is wrong, or it cannot do `control`.
     """
     data, source = _read(name)
-    path = data.pop("class", None)
-    if not isinstance(path, str):
-        raise AgentError(f"{source}: key 'class' is missing (such as agents.imitation:Dagger)")
+    path = _path_of_class(data, source)
     per_task = data.pop("tasks", None) or {}
     data |= {**per_task.get(task, {}), **(hyper or {})}
-    kind = _agent_class(path, source)
+    chosen = _agent_class(path, source)
     _choose("control", control, CONTROLS)
-    if control not in kind.controls:
+    if control not in chosen.controls:
         raise AgentError(
-            f"agent {name!r} cannot do control {control!r}: allowed are {', '.join(kind.controls)}"
+            f"agent {name!r} cannot do control {control!r}: allowed are {', '.join(chosen.controls)}"
         )
-    hyper_class = getattr(kind, "hyper_class", None)
+    hyper_class = getattr(chosen, "hyper_class", None)
     if hyper_class is None:
         for key in data:
             raise AgentError(f"{source}: unknown key {key!r}: this agent has none")
-        agent = kind()
+        agent = chosen()
     else:
-        agent = kind(fill(hyper_class, data, source))  # type: ignore[call-arg]
+        agent = chosen(fill(hyper_class, data, source))  # type: ignore[call-arg]
     agent.needs = dataclasses.replace(agent.needs, control=control)
     if isinstance(agent, Learner):
         agent.task = task
     return agent
+
+
+def kind(name: str) -> type[Agent]:
+    """Return an agent's class.
+
+    Args:
+        name: One of `names()`, or the path of a YAML file.
+
+    Raises:
+        AgentError: If there is no such agent, or its file is wrong.
+    """
+    data, source = _read(name)
+    return _agent_class(_path_of_class(data, source), source)
+
+
+def settings(name: str, task: str) -> dict[str, Any]:
+    """Return what an agent's file says for a task: its class and hyper-parameters.
+
+    Raises:
+        AgentError: If there is no such agent, or its file is wrong.
+    """
+    data, _ = _read(name)
+    per_task = data.pop("tasks", None) or {}
+    return {**data, **per_task.get(task, {})}
+
+
+def _path_of_class(data: dict[str, Any], source: str) -> str:
+    path = data.pop("class", None)
+    if not isinstance(path, str):
+        raise AgentError(f"{source}: key 'class' is missing (such as agents.imitation:Dagger)")
+    return path
 
 
 def _read(name: str) -> tuple[dict[str, Any], str]:
@@ -92,12 +121,17 @@ def _read(name: str) -> tuple[dict[str, Any], str]:
             text = Path(name).read_text(encoding="utf-8")
         except OSError as error:
             raise AgentError(f"cannot read agent {name!r}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise AgentError(f"cannot read agent {name!r}: it is not UTF-8 text") from None
     else:
         _choose("agent", name, names())
         file = _outside().get(name)
         source = str(file or f"configs/agent/{name}.yaml")
         text = (file or files("configs") / "agent" / f"{name}.yaml").read_text(encoding="utf-8")
-    data = read_yaml(text, source)
+    try:
+        data = read_yaml(text, source)
+    except StrictYamlError as error:
+        raise AgentError(str(error)) from None
     if not isinstance(data, dict):
         raise AgentError(f"{source}: {data!r} is not a mapping from keys to values")
     return data, source

@@ -1,4 +1,4 @@
-"""PPO on top of a cloned policy: it learns corrections, the critic alone first."""
+"""PPO on top of a cloned policy or a rule: it learns corrections, the critic alone first."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnvWrapper
 from torch.nn import functional
 
+from agents import corrected as ruled
+from agents.machining import Rules
 from agents.networks import MlpPolicy
 from agents.paced import N_CORRECTIONS, corrected
 
@@ -46,6 +48,65 @@ class Corrected(VecEnvWrapper):
         result = self.venv.step_wait()
         self._seen = result[0]
         return result
+
+
+class Ruled(VecEnvWrapper):
+    """Machine tools on which a rule acts and actions correct it, paid by what that is better.
+
+    Beside each lot runs its twin, the same to every random number, on which the rule acts alone. The reward
+    is the lot's less the twin's: what no action can change, late blanks above all, cancels, and as the twin
+    does not depend on the actions, the gradient stays that of the lot's own reward. A lot that ends is over.
+
+    Args:
+        venv: The machines.
+        twin: Others that are seeded the same.
+        rule: Who acts.
+    """
+
+    def __init__(self, venv: Any, twin: Any, rule: Rules) -> None:
+        n = ruled.n_features(len(venv.observation_space.spaces))
+        features = gymnasium.spaces.Box(-np.inf, np.inf, (n,), np.float32)
+        corrections = gymnasium.spaces.Box(-1.0, 1.0, (len(ruled.BOUNDS),), np.float32)
+        super().__init__(venv, observation_space=features, action_space=corrections)
+        self._twin, self._rule = twin, rule
+
+    def restart(self, seed: int) -> None:
+        """Start the sequences of episodes anew, the twins' too."""
+        for venv in (self.venv, self._twin):
+            venv.restart(seed)  # type: ignore[attr-defined]
+
+    def reset(self) -> Any:
+        """Begin a lot everywhere."""
+        self._beside = self._twin.reset()
+        return self._begin(self.venv.reset())
+
+    def _begin(self, observation: Any) -> NDArray:
+        self._corrector = ruled.Corrector(self._rule, self.num_envs)
+        return self._see(observation)
+
+    def _see(self, observation: Any) -> NDArray:
+        self._act, features = self._corrector.see(observation)
+        return features
+
+    def step_async(self, actions: NDArray) -> None:
+        """Start a step of both."""
+        self.venv.step_async(ruled.corrected(self._act, actions))
+        self._twin.step_async(self._rule.act(self._beside))
+
+    def step_wait(self) -> Any:
+        """Wait for the step that was started."""
+        observation, rewards, dones, infos = self.venv.step_wait()
+        self._beside, alone, _, _ = self._twin.step_wait()
+        for info in infos:
+            info["TimeLimit.truncated"] = False
+            info.pop("terminal_observation", None)
+        features = self._begin(observation) if dones.all() else self._see(observation)
+        return features, rewards - alone, dones, infos
+
+    def close(self) -> None:
+        """End both."""
+        self.venv.close()
+        self._twin.close()
 
 
 class FineTune(PPO):

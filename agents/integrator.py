@@ -8,7 +8,7 @@ Rules only: whatever is outside them calls a person.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,8 @@ GRIP_STEPS = 12
 JAM_N = 30.0
 SEARCH_M = 0.001
 _MARGIN_PX = 40
+# Smaller regions are no parts.
+_LEAST_PX = 60
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,18 @@ class Reference:
 
     blob: vision.Blob
     at_m: tuple[float, float, float]
+    lens: np.ndarray
+
+    def seen_by(self, lens: np.ndarray) -> tuple[float, float]:
+        """Where a camera calibrated as `lens` would see it: cameras are mounted anew now and then."""
+        then, now = project(self.lens, self.at_m), project(lens, self.at_m)
+        u, v = self.blob.centre_px
+        return u + now[0] - then[0], v + now[1] - then[1]
+
+    def area_px(self, lens: np.ndarray) -> float:
+        """How large it would look there."""
+        then, now = (abs(float(np.linalg.det(_jacobian(k, self.at_m)))) for k in (self.lens, lens))
+        return self.blob.area_px * now / then
 
 
 class Integrator(Taught):
@@ -64,18 +78,21 @@ class Integrator(Taught):
         self.colours[str(colour)] = vision.vivid(image, (u, v))
         if part not in self.symmetry:
             self.symmetry[part] = env.sides(part)
-        blob = self._find(image, str(colour), part)
-        if blob is not None:
-            self.references[key] = Reference(blob, grasp.position_m)
+        blobs = self._find(image, str(colour), part)
+        if blobs:
+            near = min(blobs, key=lambda blob: math.dist(blob.centre_px, (u, v)))
+            self.references[key] = Reference(near, grasp.position_m, lens)
 
-    def _find(self, image: np.ndarray, colour: str, part: str) -> vision.Blob | None:
+    def _find(self, image: np.ndarray, colour: str, part: str) -> list[vision.Blob]:
+        """Regions of a colour where parts can lie, the largest first."""
         mask = vision.coloured(image, self.colours[colour])
         seen = np.array([r.blob.centre_px for r in self.references.values()])
-        if len(seen) > 8:  # only where parts can lie
+        if len(seen) > 8:
             (left, top), (right, bottom) = seen.min(0) - _MARGIN_PX, seen.max(0) + _MARGIN_PX
             rows, columns = np.indices(mask.shape)
             mask &= (columns > left) & (columns < right) & (rows > top) & (rows < bottom)
-        return vision.measure(vision.largest(mask), self.symmetry.get(part, 0))
+        found = (vision.measure(r, self.symmetry.get(part, 0)) for r in vision.regions(mask, _LEAST_PX))
+        return [blob for blob in found if blob is not None]
 
     # -- working ----------------------------------------------------------------------------------
     def reset(self, instruction: str, seed: int) -> None:
@@ -113,17 +130,15 @@ class Integrator(Taught):
         """Finds the part and shifts the program to it; rejects the order where there is none."""
         order, lens = self.order, observation[f"calibration_{CAMERA}"]
         part = str(order.part)
-        blob = (
-            self._find(observation[f"image_{CAMERA}"], str(order.colour), part)
-            if order.colour in self.colours
-            else None
-        )
-        key = self._match(blob, order) if blob is not None else None
-        if blob is None or key is None:
+        image = observation[f"image_{CAMERA}"]
+        blobs = self._find(image, str(order.colour), part) if order.colour in self.colours else []
+        match = self._match(blobs, order, lens)
+        if match is None:
             self.rejected = True
             return
+        blob, key = match
         reference = self.references[key]
-        dx, dy = shift(lens, reference.at_m, reference.blob.centre_px, blob.centre_px)
+        dx, dy = shift(lens, reference.at_m, reference.seen_by(lens), blob.centre_px)
         sides = self.symmetry[part]
         turn = image_turn(lens, reference.at_m, blob.angle_rad - reference.blob.angle_rad) if sides else 0.0
         if sides:
@@ -132,18 +147,19 @@ class Integrator(Taught):
         self.keys = [self._shifted(k, dx, dy, turn) for k in self.programs[key]]
         self.index = self.waited = 0
 
-    def _match(self, blob: vision.Blob, order: Order) -> Key | None:
-        """The program whose slot is nearest and, where the order gives no size, whose area fits best."""
+    def _match(
+        self, blobs: Sequence[vision.Blob], order: Order, lens: np.ndarray
+    ) -> tuple[vision.Blob, Key] | None:
+        """The region and the program that fit best: slot near, area and outline those of the part's type."""
         known = [k for k in self.references if self._fits(k, order)]
-        if not known:
-            return None
 
-        def misfit(key: Key) -> float:
-            seen = self.references[key].blob
-            far = math.dist(seen.centre_px, blob.centre_px) / 10
-            return far + 20 * abs(math.log(blob.area_px / seen.area_px))
+        def misfit(pair: tuple[vision.Blob, Key]) -> float:
+            blob, reference = pair[0], self.references[pair[1]]
+            far = math.dist(reference.seen_by(lens), blob.centre_px) / 10
+            area = abs(math.log(blob.area_px / reference.area_px(lens)))
+            return far + 20 * (area + abs(math.log(blob.spread / reference.blob.spread)))
 
-        return min(known, key=misfit)
+        return min(((blob, key) for blob in blobs for key in known), key=misfit, default=None)
 
     @staticmethod
     def _fits(key: Key, order: Order) -> bool:

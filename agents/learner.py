@@ -29,6 +29,7 @@ class Rollouts:
             that states around its path are seen; labels are clean.
         max_steps: Cut an episode after this many steps; None leaves that to the environment.
         salt: Makes the randomness of these rollouts differ from others on the same seeds.
+        books: Whether the ledger of each episode is added up, where there is one to add up.
     """
 
     actor: Policy
@@ -37,6 +38,7 @@ class Rollouts:
     noise: float = 0.0
     max_steps: int | None = None
     salt: int = 0
+    books: bool = False
 
 
 class Labels(NamedTuple):
@@ -63,6 +65,7 @@ class Episode:
         max_reward: The largest reward.
         final: The numbers in the last info.
         labels: What the teacher would have done, if one was asked.
+        totals: What its ledger adds up to (`experiments.totals.Totals`), if that was asked.
     """
 
     seed: int
@@ -72,6 +75,28 @@ class Episode:
     max_reward: float
     final: Mapping[str, float] = field(default_factory=dict)
     labels: Labels | None = None
+    totals: Any = None
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """What a learner wants to be shown by the expert.
+
+    Attributes:
+        n_episodes: How many episodes that succeed.
+        frames: "all" control periods, or "keys": only where a new key pose begins.
+        cameras: Whose pictures, with the class of every pixel.
+        image_size: Side of the pictures in pixels.
+        noise: Standard deviation of what is added to actions, in bursts; labels are clean.
+        per_scene: The same scene is shown so often, with another part named each time.
+    """
+
+    n_episodes: int
+    frames: str = "keys"
+    cameras: tuple[str, ...] = ()
+    image_size: int = 96
+    noise: float = 0.0
+    per_scene: int = 1
 
 
 class Pending(Protocol):
@@ -108,6 +133,12 @@ class Session(Protocol):
     def validate(self, policy: Policy, n_episodes: int) -> Pending:
         """Start episodes on validation seeds; their steps do not count."""
 
+    def demonstrations(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set that holds them, collected first if need be."""
+
+    def scenes(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set of scenes that nobody works in, made first if need be."""
+
     def offer(self, policy: Policy, score: float) -> None:
         """Propose a policy; the one with the best score is kept, the later of equals."""
 
@@ -131,11 +162,13 @@ class Learner(ABC):
         controls: The controls that it can learn.
         needs: What the environment must offer.
         task: The task that it was made for, as the catalog was told.
+        unit: What its budget counts.
     """
 
     controls: ClassVar[tuple[str, ...]] = CONTROLS
     needs: Needs = Needs()
     task: str = ""
+    unit: ClassVar[str] = "environment steps"
 
     def check(self) -> None:  # noqa: B027 (most need nothing)
         """Raise `agents.catalog.AgentError` if it cannot learn as asked, before anything is written."""

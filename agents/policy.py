@@ -23,6 +23,10 @@ Action = NDArray[np.float32]
 CONTROLS = ("ee_yaw", "ee", "joint")
 
 
+class PolicyError(ValueError):
+    """Why a policy cannot act, told in one line: a camera that is missing, a server that is gone."""
+
+
 @dataclass(frozen=True)
 class Needs:
     """What the environment must offer to an agent; the verbs make it so.
@@ -43,6 +47,21 @@ class Needs:
 
 
 DEFAULT_NEEDS = Needs()
+
+
+@dataclass(frozen=True)
+class Thought:
+    """What a policy last looked at.
+
+    Attributes:
+        picture: (h, w, 3) uint8.
+        heat: (h', w') where in the picture it thinks that what matters is, adding up to 1.
+        camera: Whose picture.
+    """
+
+    picture: NDArray[np.uint8]
+    heat: NDArray[np.floating]
+    camera: str
 
 
 class Policy(ABC):
@@ -74,6 +93,10 @@ class Policy(ABC):
     @abstractmethod
     def act(self, observation: Observation) -> Action:
         """Return the action to take, shaped as the action space and in [-1, 1]."""
+
+    def thought(self) -> Thought | None:
+        """Return what it last looked at and where it saw what matters; None where it does not say."""
+        return None
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the policy to a folder, from which `load` returns an equal one."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from agents import start as starting
 from agents.learner import Learner, Pending, Session
+from agents.machining import Rules
 from agents.networks import MlpPolicy
 from agents.policy import Needs, Policy
 
@@ -43,8 +44,8 @@ class PpoHyper:
         validate_every: Segments from one validation to the next.
         stop_after: Learning ends before its budget after so many validations in a row in which
             every episode succeeds; 0 for never.
-        start: Whose cloned policy is corrected: an agent's, which learns first, or that in an
-            earlier run's directory; empty for nobody's.
+        start: Whom the network corrects: an agent that learns first, by imitation; the cloned policy in an
+            earlier run's directory; on a machine tool a rule, such as machinist; empty for nobody.
         start_steps: Environment steps of that agent; half of the budget at most.
         warm_up: Updates in which only the critic learns, after a start.
         target_kl: An update ends early beyond this divergence; 0 for never.
@@ -85,7 +86,8 @@ class PpoHyper:
         for name in ("warm_up", "target_kl", "entropy", "stop_after"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is 0 or more")
-        least = 1 if self.start and not starting.is_path(self.start) else 0
+        learns_first = self.start and not starting.is_path(self.start) and not starting.rule(self.start)
+        least = 1 if learns_first else 0
         if not least <= self.start_steps < self.n_steps:
             raise ValueError(
                 f"start_steps is {self.start_steps}: allowed is {least} to below n_steps ({self.n_steps})"
@@ -188,7 +190,7 @@ class _Segments(Learner):
         policy = model.policy(self.needs)
         return policy, session.validate(policy, 4 if session.quick else self.hyper.validate_episodes)
 
-    def _start(self, session: Session) -> MlpPolicy | None:
+    def _start(self, session: Session) -> MlpPolicy | Rules | None:
         """Return whose network is gone on with, where there is one."""
         return None
 
@@ -197,7 +199,7 @@ class _Segments(Learner):
         """Return the environment steps of a segment."""
 
     @abstractmethod
-    def _build(self, venv: Any, session: Session, start: MlpPolicy | None) -> Any:
+    def _build(self, venv: Any, session: Session, start: MlpPolicy | Rules | None) -> Any:
         """Return the library's algorithm on a `VecEnv`."""
 
 
@@ -224,10 +226,13 @@ class Ppo(_Segments):
 
     def __init__(self, hyper: PpoHyper = PpoHyper()) -> None:
         self.hyper = hyper
+        if starting.rule(hyper.start):
+            self.needs = dataclasses.replace(Needs(), observation="signals")
 
     def check(self) -> None:
         """Raise an error if what it starts from cannot learn."""
-        if self.hyper.start and not starting.is_path(self.hyper.start):
+        start = self.hyper.start
+        if start and not starting.is_path(start) and not starting.rule(start):
             starting.first_learner(self.hyper.start, self)
 
     def default_steps(self) -> int:
@@ -235,11 +240,13 @@ class Ppo(_Segments):
         hyper = self.hyper
         return hyper.n_steps - (hyper.start_steps if starting.is_path(hyper.start) else 0)
 
-    def _start(self, session: Session) -> MlpPolicy | None:
-        """Return the cloned network, which is learned first if need be."""
+    def _start(self, session: Session) -> MlpPolicy | Rules | None:
+        """Return the cloned network, which is learned first if need be, or the rule."""
         hyper = self.hyper
         if not hyper.start:
             return None
+        if found := starting.rule(hyper.start, self.task):
+            return found
         if session.restored is not None and not starting.learning_first(session):
             from agents.sb3 import started_from
 
@@ -255,7 +262,7 @@ class Ppo(_Segments):
     def _segment_steps(self, session: Session) -> int:
         return self._horizon(session) * self.hyper.n_envs * self.hyper.segment
 
-    def _build(self, venv: Any, session: Session, start: MlpPolicy | None) -> Any:
+    def _build(self, venv: Any, session: Session, start: MlpPolicy | Rules | None) -> Any:
         from stable_baselines3 import PPO
         from torch import nn
 
@@ -290,7 +297,7 @@ class Sac(_Segments):
     def _segment_steps(self, session: Session) -> int:
         return self.hyper.segment * self.hyper.n_envs
 
-    def _build(self, venv: Any, session: Session, start: MlpPolicy | None) -> Any:
+    def _build(self, venv: Any, session: Session, start: MlpPolicy | Rules | None) -> Any:
         from importlib import import_module
 
         from stable_baselines3 import HerReplayBuffer

@@ -15,8 +15,10 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecNormalize
 
-from agents.finetune import Corrected
+from agents.corrected import CorrectedRules
+from agents.finetune import Corrected, Ruled
 from agents.learner import Session
+from agents.machining import Rules
 from agents.networks import CLIP, MlpPolicy
 from agents.paced import PacedPolicy
 from agents.policy import Needs, Policy
@@ -26,15 +28,18 @@ _BUFFER_ROWS = ("observations", "next_observations", "actions", "rewards", "done
                 "ep_start", "ep_length")  # fmt: skip
 
 
-class _Count(BaseCallback):
-    """Counts steps while they are taken."""
+Start = MlpPolicy | Rules | None
 
-    def __init__(self, session: Session) -> None:
+
+class _Count(BaseCallback):
+    """Counts steps while they are taken, those of twins too."""
+
+    def __init__(self, session: Session, at_once: int) -> None:
         super().__init__()
-        self._session = session
+        self._session, self._at_once = session, at_once
 
     def _on_step(self) -> bool:
-        self._session.advance(self.training_env.num_envs)
+        self._session.advance(self._at_once)
         return True
 
 
@@ -52,23 +57,28 @@ class Model:
         build: Returns the algorithm on a `VecEnv`.
         hyper: The hyper-parameters.
         session: What it learns with.
-        start: The cloned policy that is corrected, where there is one; its normalisation is kept.
+        start: The cloned policy (its normalisation is kept) or the rule that is corrected, if any.
     """
 
     def __init__(
         self,
-        build: Callable[[Any, Session, MlpPolicy | None], Any],
+        build: Callable[[Any, Session, Start], Any],
         hyper: Any,
         session: Session,
-        start: MlpPolicy | None = None,
+        start: Start = None,
     ) -> None:
         torch.set_num_threads(1)  # the other cores step environments
         self._session = session
-        self._envs = session.make_vec(hyper.n_envs)
-        acted = self._envs if start is None else Corrected(self._envs, start)
+        self._envs = acted = session.make_vec(hyper.n_envs)
+        self._at_once = hyper.n_envs
+        if isinstance(start, Rules):
+            self._envs = acted = Ruled(acted, session.make_vec(hyper.n_envs), start)
+            self._at_once *= 2
+        elif start is not None:
+            acted = Corrected(acted, start)
         self.venv = VecNormalize(acted, norm_reward=False, clip_obs=CLIP, gamma=hyper.gamma)
         self._start = start
-        if start is not None:
+        if isinstance(start, MlpPolicy):
             fixed = _Fixed(shape=start.mean.shape)
             fixed.mean = start.mean.astype(np.float64)
             fixed.var = start.scale.astype(np.float64) ** 2 - self.venv.epsilon
@@ -95,9 +105,10 @@ class Model:
         if self.on_policy:
             # Steps that another agent took before do not count.
             taken = algorithm.num_timesteps
-            left = max(0.0, 1 - taken / (taken + session.n_steps - session.n_done))
+            to_come = (session.n_steps - session.n_done) * self.venv.num_envs / self._at_once
+            left = max(0.0, 1 - taken / (taken + to_come))
             algorithm.lr_schedule = lambda _: self._rate * left
-        algorithm.learn(n_steps, _Count(session), log_interval=None, reset_num_timesteps=False)
+        algorithm.learn(n_steps, _Count(session, self._at_once), log_interval=None, reset_num_timesteps=False)
         self._cut_episodes()
         episodes = algorithm.ep_info_buffer or []
         metrics = {"reward": float(np.mean([e["r"] for e in episodes]))} if episodes else {}
@@ -132,6 +143,8 @@ class Model:
         tanh = any(isinstance(m, torch.nn.Tanh) for m in modules)
         mean, scale = self._normalisation()
         learned = MlpPolicy(layers, mean, scale, "tanh" if tanh else "relu", head, needs)
+        if isinstance(self._start, Rules):
+            return CorrectedRules(self._start, learned, needs)
         return learned if self._start is None else PacedPolicy(self._start, learned, needs)
 
     def _normalisation(self) -> tuple[NDArray, NDArray]:
@@ -166,7 +179,7 @@ class Model:
                 for name, r in self._statistics().items()
             },
         }
-        if self._start is not None:
+        if isinstance(self._start, MlpPolicy):
             settings, weights = self._start.state()
             tree["start"] = {"settings": settings, "weights": weights}
         buffer = getattr(algorithm, "replay_buffer", None)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from agents import catalog
 from agents.checkpoint import CheckpointError
-from agents.learner import Learner, Pending, Rollouts, Session
+from agents.learner import Demonstrations, Learner, Pending, Rollouts, Session
+from agents.machining import Rules
 from agents.networks import MlpPolicy, flat_size
 from agents.policy import Needs, Policy
 
@@ -25,6 +26,14 @@ _BEFORE = 10.0
 def is_path(start: str) -> bool:
     """Return whether `start` is the directory of a run, not the name (or YAML file) of an agent."""
     return bool(start) and not start.endswith(".yaml") and start not in catalog.names()
+
+
+def rule(start: str, task: str = "") -> Rules | None:
+    """Return the rule of that name, as tuned for a task; None if `start` is not a rule's name."""
+    if not start or is_path(start) or not issubclass(catalog.kind(start), Rules):
+        return None
+    found = catalog.create(start, task)
+    return found if isinstance(found, Rules) else None
 
 
 def learning_first(session: Session) -> bool:
@@ -137,6 +146,14 @@ class _FirstSession:
             self.best = MlpPolicy.from_state(values["best"]["settings"], part("best "))
             self.best.needs = self._needs
             self._score = float(values["best"]["score"])
+
+    def demonstrations(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set."""
+        return self._session.demonstrations(wanted)
+
+    def scenes(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set of scenes that nobody works in."""
+        return self._session.scenes(wanted)
 
     def collect(self, rollouts: Rollouts, seeds: Sequence[int]) -> Pending:
         """Start episodes on training seeds; their steps count."""

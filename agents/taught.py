@@ -10,12 +10,15 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import gymnasium
 import numpy as np
 
 from agents.policy import Action, Needs, Observation, Policy, Teachable
+from configs.strict_yaml import read_yaml
 
 # Positions in the last 24 numbers of `agent_pos`, the same for every arm.
 COMMANDED, ROTATION, MEASURED = slice(-24, -21), slice(-21, -17), slice(-17, -14)
@@ -51,6 +54,7 @@ class Words:
 
     def order(self, instruction: str) -> Order:
         """Reads an instruction by its key words."""
+        instruction = in_usual_words(instruction)
         found = re.findall(r"[a-z]+|\d+", instruction.lower())
 
         def first(known: set[str]) -> str | None:
@@ -64,6 +68,31 @@ class Words:
             int(number[1]) if number else None,
             target[1] if target else None,
         )
+
+
+@cache
+def _synonyms() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Other words that orders are known to use, longest first, and the usual word for each."""
+    text = (files("configs") / "words.yaml").read_text(encoding="utf-8")
+    book = read_yaml(text, "configs/words.yaml")
+    pairs = [
+        (other, usual)
+        for kind in ("sizes", "colours", "families", "places")
+        for usual, others in book[kind].items()
+        for other in others["seen"]
+    ]
+    return tuple((re.compile(rf"\b{other}\b"), usual) for other, usual in sorted(pairs, key=_length))
+
+
+def _length(pair: tuple[str, str]) -> int:
+    return -len(pair[0])
+
+
+def in_usual_words(instruction: str) -> str:
+    """An instruction with the words that its writer could have used instead replaced: a table, no more."""
+    for pattern, usual in _synonyms():
+        instruction = pattern.sub(usual, instruction)
+    return instruction
 
 
 # Part, size, slot and target; all None where an order names no part.

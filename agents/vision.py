@@ -14,11 +14,15 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Blob:
-    """A region: centroid (column, row), area in pixels, angle of its n-fold outline in image axes."""
+    """A region: centroid (column, row), area in pixels, angle of its n-fold outline in image axes.
+
+    `spread` is its polar second moment against a disc's of its area: 1 for that, more for rings and squares.
+    """
 
     centre_px: tuple[float, float]
     area_px: int
     angle_rad: float
+    spread: float = 1.0
 
 
 def chroma(rgb: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -46,8 +50,8 @@ def coloured(image: Image, reference: npt.ArrayLike, tolerance: float = 0.06) ->
     return mask
 
 
-def largest(mask: Mask) -> Mask:
-    """The largest 4-connected region of a mask."""
+def regions(mask: Mask, least_px: int = 1) -> list[Mask]:
+    """The 4-connected regions of a mask of at least so many pixels, the largest first."""
     labels = np.where(mask, np.arange(1, mask.size + 1).reshape(mask.shape), 0)
     while True:
         padded = np.pad(labels, 1)
@@ -58,11 +62,9 @@ def largest(mask: Mask) -> Mask:
         if np.array_equal(spread, labels):
             break
         labels = spread
-    if not mask.any():
-        return mask
     names, counts = np.unique(labels[labels > 0], return_counts=True)
-    region: Mask = labels == names[counts.argmax()]
-    return region
+    order = np.argsort(-counts, kind="stable")
+    return [labels == names[k] for k in order if counts[k] >= least_px]
 
 
 def measure(region: Mask, symmetry: int = 0) -> Blob | None:
@@ -79,4 +81,5 @@ def measure(region: Mask, symmetry: int = 0) -> Blob | None:
         z = (columns + 0.5 - u) + 1j * (rows + 0.5 - v)
         moment = (z**symmetry).sum()
         angle = math.atan2(moment.imag, moment.real) / symmetry
-    return Blob((u, v), int(rows.size), angle)
+    polar = float(((columns + 0.5 - u) ** 2 + (rows + 0.5 - v) ** 2).sum())
+    return Blob((u, v), int(rows.size), angle, 2 * math.pi * polar / rows.size**2)

@@ -2,7 +2,8 @@
 
 The variable holds folders, separated as in PATH. It is read once, on the first import; processes that are
 started inherit it. Each folder mirrors the project: `tasks/*.py`, `arms/*.py`, `machines/*.py`, `agents/*.py`
-with `agents/*.yaml`, `parts/*.yaml`, `factors/*.yaml`. Python files join the package that their kind lives
+with `agents/*.yaml`, `parts/*.yaml`, `factors/*.yaml`; for lots on a machine tool `processes/*.yaml`,
+`machines/*.yaml`, `materials/*.yaml`, `regions/*.yaml`. Python files join the package that their kind lives
 in, so `tasks/turn_part.py` is imported as `envs.cell.tasks.turn_part`, when it is first needed. Nothing is
 taken from any other place, and nothing replaces what is built in.
 """
@@ -20,7 +21,7 @@ from pkgutil import iter_modules
 from types import MappingProxyType, ModuleType
 
 VARIABLE = "MONOZUKURI_PATH"
-KINDS = ("tasks", "arms", "machines", "agents", "parts", "factors")
+KINDS = ("tasks", "arms", "machines", "agents", "parts", "factors", "processes", "materials", "regions")
 # What a file may be called: a Python name, or with hyphens where it is data.
 _NAMES = {".py": re.compile(r"_?[a-z][a-z0-9_]*"), ".yaml": re.compile(r"[a-z][a-z0-9_-]*")}
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 STANDINGS = ("primary", "estimate")
 _YEARS = (1990, 2100)
@@ -42,9 +40,11 @@ class Figure:
             elif isinstance(number, bool) or not isinstance(number, int | float):
                 raise ValueError(f"{name} is {number!r}: allowed is a number, 0 or more")
             elif not 0 <= number < math.inf:
-                raise ValueError(f"{name} is {number}: allowed is 0 or more")
+                raise ValueError(f"{name} is {number:g}: allowed is 0 or more")
         if not self.low <= self.value <= self.high:  # type: ignore[operator]
-            raise ValueError(f"value is {self.value}: allowed is its own range, {self.low} to {self.high}")
+            raise ValueError(
+                f"value is {self.value:g}: allowed is its own range, {self.low:g} to {self.high:g}"
+            )
         if not isinstance(self.year, int) or not _YEARS[0] <= self.year <= _YEARS[1]:
             raise ValueError(f"year is {self.year!r}: allowed is {_YEARS[0]} to {_YEARS[1]}")
         if not isinstance(self.source, str) or not self.source.strip():
@@ -66,39 +66,3 @@ def within(
         most = "" if high == math.inf else f", at most {high:g}"
         raise ValueError(f"{name} is {value!r}: allowed is {'above' if above else 'at least'} {low:g}{most}")
     return value
-
-
-def check_keys(data: Any, allowed: Mapping[str, bool], where: str) -> Mapping[str, Any]:
-    """Return `data` if it is a mapping that has exactly the keys of `allowed`.
-
-    Args:
-        data: What was read.
-        allowed: Keys, and whether each must be there.
-        where: What leads the message, such as a file's path.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    if not isinstance(data, Mapping):
-        raise ValueError(f"{where} is {data!r}: allowed is a mapping of {', '.join(allowed)}")
-    for key in data:
-        if key not in allowed:
-            raise ValueError(f"{where}: key {key!r} is unknown: allowed are {', '.join(allowed)}")
-    for key, needed in allowed.items():
-        if needed and key not in data:
-            raise ValueError(f"{where}: key {key!r} is missing")
-    return data
-
-
-def read_figure(data: Any, where: str) -> Figure:
-    """Return a figure from plain data.
-
-    Raises:
-        ValueError: for a key that is unknown or missing, and what `Figure` refuses.
-    """
-    needed = {"value": True, "year": True, "source": True, "standing": True, "low": False, "high": False}
-    values = check_keys(data, needed, where)
-    try:
-        return Figure(**values)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None

@@ -21,6 +21,12 @@ class _Loader(yaml.SafeLoader):
     """`yaml.SafeLoader` with YAML 1.2 scalars, without duplicate keys or aliases."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 (YAML 1.1's words are dropped)
+    # Of the tags that `yaml.SafeLoader` knows only plain data are left: no bytes, sets, pairs or dates.
+    yaml_constructors = {  # noqa: RUF012
+        tag: make
+        for tag, make in yaml.SafeLoader.yaml_constructors.items()
+        if tag is None or tag.rpartition(":")[2] in ("null", "bool", "int", "float", "str", "seq", "map")
+    }
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -87,6 +93,8 @@ def read_yaml(text: str, source: str = "YAML") -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise StrictYamlError(f"{source}{line}: {getattr(error, 'problem', None) or error}") from None
+    except RecursionError:
+        raise StrictYamlError(f"{source}: nested too deeply") from None
     finally:
         loader.dispose()
 

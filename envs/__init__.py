@@ -1,31 +1,33 @@
 """Monozukuri's environments: importing this registers every task as `Monozukuri/<Task>-v0`.
 
-Tasks of a cell are files in `cell/tasks`; lots of parts on a machine tool are files in `configs/processes`.
+Tasks of a cell are files in `cell/tasks`; lots of parts on a machine tool are files in `configs/processes`;
+folders from outside add to both.
 """
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pkgutil import iter_modules
 
 import gymnasium
 
-from configs import extensions
+from configs import data, extensions
 
 NAMESPACE = "Monozukuri"
 
 
+def _modules() -> tuple[str, ...]:
+    own = sorted(m.name for m in iter_modules([f"{path}/cell/tasks" for path in __path__]))
+    return (*own, *extensions.added("tasks", [*own, *data.names("processes")]))
+
+
 def _cells() -> tuple[str, ...]:
     """Registers one id for each file in `cell/tasks`, then from outside; nothing of it is imported yet."""
-    own = sorted(m.name for m in iter_modules([f"{path}/cell/tasks" for path in __path__]))
-    modules = (*own, *extensions.added("tasks", own))
-    return tuple(_register(m, "envs.cell.core:make", task=m) for m in modules)
+    return tuple(_register(m, "envs.cell.core:make", task=m) for m in _CELLS)
 
 
 def _processes() -> tuple[str, ...]:
     """Registers one id for each process, batched natively."""
-    found = (p.name for p in (files("configs") / "processes").iterdir() if p.name.endswith(".yaml"))
-    names = sorted(name.removesuffix(".yaml") for name in found)
+    names = data.names("processes", _CELLS)
     at = "envs.machining.env"
     return tuple(_register(n, f"{at}:make", vector=f"{at}:make_vec", process=n) for n in names)
 
@@ -44,6 +46,7 @@ def _shifts() -> tuple[str, ...]:
     return (_register("shift", "envs.shift.env:make"),)
 
 
+_CELLS = _modules()
 CELL_IDS: tuple[str, ...] = _cells()
 PROCESS_IDS: tuple[str, ...] = _processes()
 ENV_IDS: tuple[str, ...] = CELL_IDS + PROCESS_IDS

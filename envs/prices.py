@@ -6,17 +6,19 @@ All money is in euros; a region's own prices are in its currency, with the excha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, make_dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from configs.figures import Figure, check_keys, read_figure, within
+from configs import data
+from configs.data import names
+from configs.figures import Figure, within
+from configs.records import record
 from configs.strict_yaml import read_yaml
 
 BOUNDARIES = ("direct", "lifecycle")
-_REGION_KEYS = ("name", "currency", "per_eur", "electricity_per_kwh", "labour_per_h", "grid")
+__all__ = ["BOUNDARIES", "Prices", "Region", "load_prices", "load_region", "names", "price_figures"]
 
 
 @dataclass(frozen=True)
@@ -118,24 +120,37 @@ def _check_boundary(boundary: str) -> None:
         raise ValueError(f"boundary is {boundary!r}: allowed are {', '.join(BOUNDARIES)}")
 
 
-def names(folder: str) -> tuple[str, ...]:
-    """Return what there is in `configs/<folder>`, without `.yaml`."""
-    entries = (files("configs") / folder).iterdir()
-    return tuple(sorted(entry.name[:-5] for entry in entries if entry.name.endswith(".yaml")))
+@dataclass(frozen=True)
+class _Grid:
+    """One entry of a region's file: the grid's factor within a boundary."""
+
+    boundary: str
+    g_per_kwh: Figure
 
 
-def _read(folder: str, name: str | Path) -> tuple[Any, str]:
-    """Plain data by the name of a file that ships, or by a path that ends in .yaml, and what to call it."""
-    if str(name).endswith(".yaml"):
-        path = Path(name)
-        if not path.is_file():
-            raise ValueError(f"{path} is not a file")
-        return read_yaml(path.read_text(encoding="utf-8"), str(path)), str(path)
-    if name not in names(folder):
-        kind = folder.removesuffix("s")
-        raise ValueError(f"{kind} is {str(name)!r}: allowed are {', '.join(names(folder))}, or a .yaml file")
-    source = f"configs/{folder}/{name}.yaml"
-    return read_yaml((files("configs") / folder / f"{name}.yaml").read_text(encoding="utf-8"), source), source
+@dataclass(frozen=True)
+class _RegionFile:
+    """A region's file as it is written."""
+
+    name: str
+    currency: str
+    per_eur: Figure
+    electricity_per_kwh: Figure
+    labour_per_h: Figure
+    grid: tuple[_Grid, ...]
+
+
+def _read(folder: str, name: str | Path) -> data.Data:
+    """Data by the name of a file, that ships or comes from outside, or by a path that ends in .yaml."""
+    if not str(name).endswith(".yaml"):
+        if name not in (known := names(folder)):
+            kind = folder.removesuffix("s")
+            raise ValueError(f"{kind} is {str(name)!r}: allowed are {', '.join(known)}, or a .yaml file")
+        return data.read(folder, str(name))
+    path = Path(name)
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file")
+    return data.Data(read_yaml(path.read_text(encoding="utf-8"), str(path)), str(path), "")
 
 
 @cache
@@ -148,9 +163,10 @@ def price_figures(name: str | Path = "default") -> Mapping[str, Figure]:
     Raises:
         ValueError: for what is not such a file, in one line.
     """
-    data, source = _read("prices", name)
-    values = check_keys(data, {f.name: True for f in fields(Prices)}, source)
-    return {key: read_figure(value, f"{source}: {key}") for key, value in values.items()}
+    read = _read("prices", name)
+    kinds = {field.name: Figure for field in fields(Prices)}
+    found: Any = record(make_dataclass("_PriceFile", kinds.items()), read.content, read.source)
+    return dict(vars(found))
 
 
 @cache
@@ -165,23 +181,21 @@ def load_prices(name: str | Path = "default") -> Prices:
 
 @cache
 def load_region(name: str | Path) -> Region:
-    """Return a region: a name in `configs/regions`, or a path to a YAML file of the same form.
+    """Return a region: one of `names("regions")`, or a path to a YAML file of the same form.
 
     Raises:
         ValueError: for what is not such a file, in one line.
     """
-    data, source = _read("regions", name)
-    values = check_keys(data, dict.fromkeys(_REGION_KEYS, True), source)
-    if not isinstance(values["grid"], list):
-        raise ValueError(f"{source}: grid is {values['grid']!r}: allowed is a list, one for each boundary")
+    read = _read("regions", name)
+    found = record(_RegionFile, read.content, read.source)
     grid: dict[str, Figure] = {}
-    for entry in values["grid"]:
-        one = check_keys(entry, {"boundary": True, "g_per_kwh": True}, f"{source}: grid")
-        if one["boundary"] in grid:
-            raise ValueError(f"{source}: grid: boundary {one['boundary']!r} is given twice")
-        grid[one["boundary"]] = read_figure(one["g_per_kwh"], f"{source}: grid: {one['boundary']}")
-    priced = {key: read_figure(values[key], f"{source}: {key}") for key in _REGION_KEYS[2:5]}
+    for entry in found.grid:
+        if entry.boundary in grid:
+            raise ValueError(f"{read.source}: grid: boundary {entry.boundary!r} is given twice")
+        grid[entry.boundary] = entry.g_per_kwh
     try:
-        return Region(values["name"], values["currency"], grid_g_per_kwh=grid, **priced)
+        return Region(
+            found.name, found.currency, found.per_eur, found.electricity_per_kwh, found.labour_per_h, grid
+        )  # fmt: skip
     except ValueError as error:
-        raise ValueError(f"{source}: {error}") from None
+        raise ValueError(f"{read.source}: {error}") from None

@@ -11,6 +11,12 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 from experiments.rollout import EnvRequest, env_facts, episode_seed
 
 
+def _of_lane(observation: Any, lane: int) -> Any:
+    if isinstance(observation, dict):
+        return {name: values[lane] for name, values in observation.items()}
+    return observation[lane]
+
+
 class BatchedVecEnv(VecEnv):
     """Lanes over training seeds; they go through the same bits as environments in worker processes do.
 
@@ -57,7 +63,7 @@ class BatchedVecEnv(VecEnv):
                 one |= {
                     "is_success": bool(info["is_success"][lane]),
                     "TimeLimit.truncated": bool(truncated[lane] and not terminated[lane]),
-                    "terminal_observation": observation[lane],
+                    "terminal_observation": _of_lane(observation, lane),
                     "episode": {"r": float(self._returns[lane]), "l": self._length, "t": 0.0},
                 }
             observation = self.reset()

@@ -1,19 +1,28 @@
-"""Benchmark agents and runs on splits: every one on the same held-out episodes, with paired differences."""
+"""Benchmark agents and runs: every one on the same held-out episodes of every cell of the table.
+
+WHO is an agent's name, a run's directory, or NAME=RUN1,RUN2,... for runs that differ in their seed only
+(patterns too: NAME='runs/kf-*'). Run again with the same --out, it goes on where it was stopped.
+"""
 
 from __future__ import annotations
 
-import math
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
 from experiments.config import UserError, parse, run_verb
-from experiments.errors import check_counts, unknown
+from experiments.errors import check_counts
+
+if TYPE_CHECKING:
+    from experiments.run import RunDirectory
+
+QUICK_EPISODES = 20
+EXIT_FAILED_CELLS = 1
 
 
 @dataclass(frozen=True)
@@ -21,21 +30,36 @@ class Config:
     """Whom to compare, and on what."""
 
     who: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Agents' names and runs' directories; the first is what the others are compared with."""
+    """Agents' names, runs' directories, or NAME=RUN1,RUN2,...; in a cell random, expert, taught and
+    integrator are there anyway."""
     task: str = "TurnShafts"
-    """The task."""
+    """The task: in a cell, such as LoadChuck, or of lots of parts, such as TurnShafts."""
     splits: tuple[str, ...] = ()
-    """What varies; none for all that the task has."""
+    """What varies, such as seen, objects-hard or physics-3; none for all that the task has."""
     episodes: int = 200
-    """Episodes of each on each split."""
+    """Episodes of each policy on each."""
     seed: int = 0
     """Which held-out episodes: each seed has its own."""
+    split_seed: int | None = None
+    """Draw the unseen splits afresh by the same rules, which shows any tuning to the committed ones."""
+    robot: str = "lrmate200id"
+    """The arm, in a cell."""
+    controls: bool = True
+    """In a cell: have the rows that are always there, and of each learned row its controls."""
+    clips: bool = True
+    """In a cell: film one failure of each cause of the best learned row."""
+    stale: Literal["redo", "keep"] = "redo"
+    """What was finished with other versions: do it again, or keep it and mark it."""
     workers: int | None = None
     """Worker processes; None for one a core."""
     out: Path | None = None
-    """Where to write benchmark.json; None for runs/<time>-benchmark."""
+    """Where to write benchmark.json and benchmark.html; None for runs/<time>-benchmark."""
     quick: bool = False
-    """Take few episodes, to try the machinery."""
+    """Take few episodes, for a first look; marked as such everywhere."""
+    verify: Path | None = None
+    """Run some episodes of this benchmark.json again and say of each whether it is the same."""
+    sample: int = 10
+    """How many, with --verify."""
 
     def __post_init__(self) -> None:
         check_counts(self)
@@ -43,115 +67,155 @@ class Config:
             for value in getattr(self, name):
                 if getattr(self, name).count(value) > 1:
                     raise ValueError(f"{name} has {value!r} more than once")
+        if self.sample < 1:
+            raise ValueError(f"sample is {self.sample}: allowed is 1 or more")
+        if self.split_seed is not None and self.split_seed < 0:
+            raise ValueError(f"split_seed is {self.split_seed}: allowed is 0 or more")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Benchmark what the command line names."""
     config = parse(Config, "benchmark", argv, __doc__)
+    if config.verify is not None:
+        from experiments.verify import verify
+
+        return verify(config.verify, config.sample, config.seed)
+    if in_cell(config.task):
+        return _cells(config)
     if not config.who:
         raise UserError("nobody to benchmark: name agents or runs' directories, such as handbook oracle")
+    return _lots(config)
+
+
+def in_cell(task: str) -> bool:
+    """Return whether a task is done in a cell, by a robot, and not on lots of parts.
+
+    Raises:
+        UserError: If there is no such task.
+    """
+    from experiments.rollout import EnvRequest
+
+    request = EnvRequest(task)
+    request.check()
+    return not request.batched
+
+
+def benchmark(config: Config) -> list[dict[str, Any]]:
+    """Return a row for each of `who` on each split of a task of lots of parts."""
+    from experiments.benchmarking.lots import compare
+
+    return compare(config)
+
+
+def _lots(config: Config) -> int:
+    from experiments.benchmarking.lots import table
     from experiments.run import RunDirectory, manifest
 
     start = time.perf_counter()
     rows = benchmark(config)
     directory = RunDirectory.create(config.out, f"benchmark-{config.task}")
     wall_s = time.perf_counter() - start
-    directory.write_json("benchmark.json", {"rows": rows, "wall_s": wall_s, "manifest": manifest(config)})
+    told = {
+        "kind": "lots",
+        "quick": config.quick,
+        "rows": rows,
+        "wall_s": wall_s,
+        "manifest": manifest(config),
+    }
+    directory.write_json("benchmark.json", told)
     sys.stdout.write("\n".join([*table(rows), f"All figures: {directory / 'benchmark.json'}", ""]))
     return 0
 
 
-def benchmark(config: Config) -> list[dict[str, Any]]:
-    """Return a row for each of `who` on each split."""
-    from tqdm import tqdm
-
-    from experiments.evaluation import evaluate_policy, prepared
-    from experiments.executor import Workers
-    from experiments.rollout import EnvRequest
+def _cells(config: Config) -> int:
+    from experiments.benchmarking.cells import cells_of
+    from experiments.benchmarking.rows import parse_rows
+    from experiments.benchmarking.runs import Asked, Run, with_controls_after
+    from experiments.pool import Pool
     from experiments.run import usable_cores
 
-    EnvRequest(config.task).check()
-    known = splits_of(config.task)
-    for split in config.splits:
-        if split not in known:
-            raise unknown("split", split, known)
-    splits = config.splits or known
-    n = min(config.episodes, 8) if config.quick else config.episodes
-    jobs = {}  # all are made before any is run, so that a mistake in the last name costs nothing
-    for split in splits:
-        for who in config.who:
-            names = {"task": config.task, "split": split, "robot": "lrmate200id", "control": "ee_yaw"}
-            jobs[who, split] = prepared(who, names)
-    rows: list[dict[str, Any]] = []
-    bar = tqdm(total=n * len(jobs), desc="Benchmark", unit="episode", file=sys.stderr)
-    with bar:
-        for (who, split), (policy, request) in jobs.items():
-            with Workers(request, config.workers or usable_cores()) as workers:
-                summary, episodes = evaluate_policy(
-                    policy, workers, n, config.seed, lambda done: bar.update(len(done))
-                )
-                split_hash = workers.facts().split_hash
-            row = {"who": who, "task": request.name, "split": split, "split_hash": split_hash,
-                   "seed": config.seed, **summary, "values": _values(summary, episodes)}  # fmt: skip
-            first = next((r for r in rows if r["split"] == split), None)
-            rows.append(row | ({"against_first": _against(row, first)} if first else {}))
-    return rows
+    rows = parse_rows(config.who, standing=config.controls)
+    if not rows:
+        raise UserError("nobody to benchmark: name agents or runs' directories, or leave --no-controls out")
+    cells = cells_of(config.task, config.splits, config.split_seed)
+    n = min(config.episodes, QUICK_EPISODES) if config.quick else config.episodes
+    asked = Asked(config.task, rows, cells, n, config.seed, config.robot, config.controls)
+    start = time.perf_counter()
+    with Pool(config.workers or usable_cores()) as pool:
+        run = Run(asked, pool, _say)
+        wanted = run.pieces()
+        directory, lock = opened(config)
+        with lock:
+            run.fill(wanted, directory.folder("cells"), keep_stale=config.stale == "keep")
+            all_rows = with_controls_after(rows, run.control_rows())
+            figures = _told(config, run, wanted, all_rows, directory)
+            figures["wall_s"] = time.perf_counter() - start
+            _write(directory, figures)
+    return EXIT_FAILED_CELLS if figures["failed"] else 0
 
 
-def splits_of(task: str) -> tuple[str, ...]:
-    """Return the splits that a task has, those that are declared only left out."""
-    import envs
-    from experiments.rollout import EnvRequest
+def opened(config: Config) -> tuple[RunDirectory, Any]:
+    """Return the folder, new or one to go on with, and the lock that keeps a second run out of it.
 
-    if EnvRequest(task).id in envs.PROCESS_IDS:
-        from envs.machining.variation import names
+    Raises:
+        UserError: If the folder holds something else, or another run works in it.
+    """
+    from experiments.run import RunDirectory
 
-        return names()
-    from envs.cell.variation import filled
-
-    return filled()
-
-
-def _values(summary: Mapping[str, Any], episodes: Sequence[Any]) -> list[float]:
-    """Return what is compared in pairs: a lot's score, or success."""
-    return [float(e.final["score"] if "lots" in summary else e.success) for e in episodes]
+    goes_on = config.out is not None and (config.out / "cells").is_dir()
+    directory = RunDirectory.create(config.out, f"benchmark-{config.task}", resume=goes_on)
+    return directory, _locked(directory / ".lock")
 
 
-def _against(row: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the paired difference to the first on the same episodes."""
-    from experiments.stats import paired_difference
+def _locked(path: Path) -> Any:
+    """Lock a file until it is closed."""
+    import fcntl
 
-    pair = paired_difference(row["values"], first["values"])
-    ends = list(pair.ci95) if math.isfinite(pair.ci95[0]) else None  # fewer than 6 pairs say nothing
-    return {"who": first["who"], "difference": pair.mean, "ci95": ends, "p": pair.p}
-
-
-def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the rows as lines for people."""
-    lots = any("lots" in row for row in rows)
-    heads = ("cost per good part", "good parts, %", "score") if lots else ("success, %",)
-    yield f"{'split':<18}{'who':<26}" + "".join(f"{head:>24}" for head in (*heads, "against the first"))
-    for row in rows:
-        yield f"{row['split']:<18}{Path(row['who']).name:<26}" + "".join(f"{c:>24}" for c in _cells(row))
+    file = path.open("w", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise UserError(f"{str(path.parent)!r} is in use by another benchmark: name another --out") from None
+    return file
 
 
-def _cells(row: Mapping[str, Any]) -> Iterator[str]:
-    if "lots" in row:
-        for key, scale in (("cost_per_good_part", 1), ("share_good", 100), ("score", 1)):
-            some = row["lots"][key]
-            yield _interval(scale * some["mean"], [scale * end for end in some["ci95"]])
-    else:
-        yield _interval(100 * row["success_rate"], [100 * end for end in row["ci95"]])
-    if "against_first" in row:
-        yield _interval(row["against_first"]["difference"], row["against_first"]["ci95"])
-    else:
-        yield ""
+def _told(config: Config, run: Any, pieces: Any, rows: Any, directory: Any) -> dict[str, Any]:
+    """What benchmark.json holds."""
+    from experiments.benchmarking.clips import film_causes
+    from experiments.benchmarking.table import figures
+    from experiments.published import published
+    from experiments.run import manifest
+
+    told = {
+        "kind": "cells",
+        "task": config.task,
+        "quick": config.quick,
+        "n_episodes": run.asked.n,
+        "seed": config.seed,
+        "split_seed": config.split_seed,
+        **figures(pieces, rows, run.asked.cells, run.period_s),
+        "published": published(),
+        "manifest": manifest(config),
+    }
+    told["clips"] = film_causes(run, pieces, told["rows"], directory.folder("clips")) if config.clips else []
+    return told
 
 
-def _interval(value: float, ends: Sequence[float] | None) -> str:
-    if ends is None:
-        return f"{value:.2f}"
-    return f"{value:.2f} [{ends[0]:.2f}, {ends[1]:.2f}]"
+def _write(directory: RunDirectory, figures: dict[str, Any]) -> None:
+    from experiments.benchmarking.lines import lines
+    from experiments.benchmarking.page import page
+    from experiments.receipts import compact
+
+    directory.write_text("benchmark.json", compact(figures))
+    directory.write_text("benchmark.html", page(figures, directory.path))
+    sys.stdout.write("\n".join([*lines(figures), f"All figures: {directory / 'benchmark.html'}", ""]))
+
+
+def _say(text: str) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(text, file=sys.stderr)
 
 
 if __name__ == "__main__":

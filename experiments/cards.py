@@ -20,11 +20,11 @@ from envs.cell.parts import families
 from envs.cell.plan import request_value
 from envs.cell.stations import station
 from envs.cell.variation import CHOICES, FACTORS, split
-from experiments import results
+from experiments import cells, results
 from experiments.errors import UserError, check_choice
 from experiments.gallery import FILMED, clip_name, film_clip
 from experiments.guard import ROOT
-from experiments.markdown import Block, page, table
+from experiments.markdown import Block, page, plain, table
 from robots.catalog import ARMS
 from robots.machine_tool import REQUESTS
 
@@ -74,6 +74,8 @@ def write_cards(
         for agent in FILMED if clips else ():
             say(film_clip(name, agent, folder / clip_name(name, agent)))
     (folder / "README.md").write_text(index(), encoding="utf-8")
+    if out is None and task is None:
+        cells.write()
     say(f"The cards are in {folder}")
 
 
@@ -184,13 +186,30 @@ def _randomised(env: CellEnv) -> list[Block]:
         [f"`{name}`", known.unit, *(_range(level.factors[name]) for level in levels), known.meaning]
         for name, known in FACTORS.items()
     ]
-    choices = [[f"`{name}`", *(", ".join(level.choices[name]) for level in levels)] for name in CHOICES]
+    choices = [[f"`{name}`", *(_listed(level.choices[name]) for level in levels)] for name in CHOICES]
     return [
         "## Randomisations",
         "Uniform within a range, by split; where a task has no parts or no machine, theirs change nothing.",
         table(["factor", "unit", *SPLITS, "what"], factors),
         table(["choice", *SPLITS], choices),
     ]
+
+
+def _listed(values: Sequence[str]) -> str:
+    """Return what is chosen from: pairs by family, numbered surfaces by kind."""
+    groups: dict[str, list[str]] = {}
+    for value in values:
+        colour, _, family = value.partition(" ")
+        kind, _, number = value.partition("-")
+        key, member = (family, colour) if family else (kind, number) if number.isdigit() else ("", value)
+        groups.setdefault(key, []).append(member)
+    told = []
+    for key, members in groups.items():
+        if key and members[0].isdigit():
+            told.append(f"{len(members)} {key}")
+        else:
+            told.append(f"{key}: {' '.join(members)}" if key else ", ".join(members))
+    return "; ".join(told)
 
 
 def _observations(facts: _Facts) -> list[Block]:
@@ -293,7 +312,7 @@ def _options(env: CellEnv) -> list[Block]:
         *([f"`{name}`", str(some[0]), ", ".join(map(str, some))] for name, some in task.options.items()),
     ]
     suits = {f for f, s in families().items() if task.workholding in ("", s["medium"].workholding)}
-    named = [f for f in task.families or split("seen").choices["families"] if f in suits]
+    named = [f for f in split("seen").families if f in suits and (not task.families or f in task.families)]
     words = {"named part": ", ".join(named) if task.parts else "none"}
     words["places"] = ", ".join(station(name).word for name in task.stations) or "none"
     words["physics"] = f"{task.rate_hz} Hz"
@@ -309,7 +328,7 @@ def _instructions(env: CellEnv) -> list[Block]:
     return [
         "## Instructions",
         f"Of the first {N_INSTRUCTIONS} test episodes under `seen`:",
-        [f"- {text}" for text in said],
+        [f"- {plain(text)}" for text in said],
     ]
 
 

@@ -47,6 +47,7 @@ __all__ = [
     "to_yaml",
     "unknown",
     "user_input",
+    "write_yaml",
 ]
 
 T = TypeVar("T")

@@ -60,7 +60,7 @@ class Config:
     """With --cards: first gather the evaluation.json files under this directory into docs/results.json."""
     out: Path | None = None
     """FILE.webp, FILE.mp4 (extra `video`), or a directory for clip.webp; None for runs/<time>-demo-...
-    Of a lot of parts on a machine tool: FILE.svg, or a directory for lot.svg.
+    Of a lot of parts on a machine tool: FILE.svg, or a directory for lot.svg and ledger.jsonl.
     With --cards: their directory; None for docs/tasks of this checkout."""
 
     def __post_init__(self) -> None:
@@ -136,6 +136,7 @@ def demo(config: Config) -> None:
 
 def _draw_lot(config: Config, workers: Workers, policy: Policy, seed: int) -> None:
     """Leave the run chart of a lot of parts, where there is nothing to film."""
+    from experiments.lot_books import lot_lines, lot_qcde
     from experiments.run import RunDirectory, write_text_atomic
     from experiments.run_chart import run_chart_svg, run_lot
 
@@ -149,11 +150,15 @@ def _draw_lot(config: Config, workers: Workers, policy: Policy, seed: int) -> No
     chart = run_chart_svg(lot, f"{name}: {agent}, seed {seed}")
     path = config.out
     if path is None or not path.suffix:
-        path = RunDirectory.create(config.out, f"demo-{name}-{agent}") / "lot.svg"
+        directory = RunDirectory.create(config.out, f"demo-{name}-{agent}")
+        path = directory / "lot.svg"
+        lot.ledger.to_jsonl(directory / "ledger.jsonl")
     write_text_atomic(path, chart)
     final = lot.episode.final
     _say(f"seed {seed}: {100 * final['share_good']:.1f} % good parts, {final['cost_per_good_part']:.2f} each")
-    _say(f"The run chart is {path}")
+    for line in lot_lines(lot_qcde([lot.episode.totals])):
+        _say(line)
+    _say(f"The run chart is {path}" + ("" if config.out == path else ", its ledger beside it"))
 
 
 def outcome(episode: Episode, fps: float, instruction: str) -> str:
@@ -233,7 +238,7 @@ def show(request: EnvRequest, policy: Policy, seeds: Sequence[int], fps: float) 
         if over:
             time.sleep(_REST_S)
 
-    with _until_closed():
+    with until_closed():
         try:
             prepare(policy, env)
             for seed in seeds:
@@ -245,7 +250,7 @@ def show(request: EnvRequest, policy: Policy, seeds: Sequence[int], fps: float) 
 
 
 @contextmanager
-def _until_closed() -> Iterator[None]:
+def until_closed() -> Iterator[None]:
     """End the show where the window is closed: the engine goes with it."""
     try:
         yield

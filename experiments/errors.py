@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,11 +11,24 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 EXIT_USER_ERROR = 2
+EXIT_WORKER_DIED = 3
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+# What a disk or a folder refuses: the user's to mend, no bug of ours.
+_REFUSALS = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
+)  # fmt: skip
 
 
 class UserError(ValueError):
     """A mistake of the user, told in one line: what was wrong, its value, what is allowed."""
+
+    exit_code = EXIT_USER_ERROR
+
+
+class WorkerDied(UserError):
+    """A worker process died and its work could not be done again: the run may go on from its checkpoint."""
+
+    exit_code = EXIT_WORKER_DIED
 
 
 def nearest(value: object, allowed: Iterable[object]) -> str | None:
@@ -87,11 +101,17 @@ def user_input(*errors: type[Exception]) -> Iterator[None]:
         raise UserError(str(error)) from error
 
 
+def refused(error: OSError) -> bool:
+    """Return whether a disk is full or a folder refuses, which is no bug."""
+    return error.errno in _REFUSALS
+
+
 def run_verb(main: Callable[[], int | None]) -> NoReturn:
     """Run a command line's `main` and exit with its code.
 
-    A `UserError`, or what is wrong with a folder from outside, becomes one line on stderr and exit code 2,
-    Ctrl-C becomes exit code 130; any other error is a bug and keeps its traceback.
+    A `UserError`, what is wrong with a folder from outside, or a disk that is full or refuses becomes one
+    line on stderr and exit code 2, Ctrl-C becomes exit code 130; any other error is a bug and keeps its
+    traceback.
     """
     from configs.extensions import ExtensionError  # here, so that a shadowed `configs` is told of first
 
@@ -99,6 +119,12 @@ def run_verb(main: Callable[[], int | None]) -> NoReturn:
         code = main() or 0
     except (UserError, ExtensionError) as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+        code = getattr(error, "exit_code", EXIT_USER_ERROR)
+    except OSError as error:
+        if not refused(error):
+            raise
+        where = f" {str(error.filename)!r}" if error.filename else ""
+        sys.stderr.write(f"error: cannot write or read{where}: {error.strerror}\n")
         code = EXIT_USER_ERROR
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

@@ -23,7 +23,9 @@ class Config:
     task: str | None = None
     """The task; None for the run's own, or LoadChuck."""
     split: str | None = None
-    """What varies: nominal or seen; None for the run's own, or seen."""
+    """What varies: nominal, seen, a cell such as objects-hard; None for the run's own, or seen."""
+    split_seed: int | None = None
+    """Draw the unseen split afresh by its rules with this seed, as SPLIT@SEED does."""
     episodes: int = 200
     """Number of episodes."""
     seed: int = 0
@@ -40,15 +42,25 @@ class Config:
     """Where to write evaluation.json; None for the run's directory, or nowhere for an agent."""
     quick: bool = False
     """Take few episodes, to try the machinery."""
+    verify: Path | None = None
+    """Run some episodes of this evaluation.json again and say of each whether it is the same."""
+    sample: int = 10
+    """How many, with --verify."""
 
     def __post_init__(self) -> None:
         check_counts(self)
         check_pairs(self.option)
+        if self.sample < 1:
+            raise ValueError(f"sample is {self.sample}: allowed is 1 or more")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Evaluate what the command line names."""
     config = parse(Config, "evaluate", argv, __doc__)
+    if config.verify is not None:
+        from experiments.verify import verify
+
+        return verify(config.verify, config.sample, config.seed)
     if config.quick:
         config = replace(config, episodes=min(config.episodes, 8))
     summary = evaluate(config)
@@ -63,25 +75,30 @@ def evaluate(config: Config) -> dict[str, Any]:
     """Return, and write, what came of the episodes."""
     from experiments import evaluation
     from experiments.executor import Workers
-    from experiments.run import manifest, usable_cores, write_json_atomic
+    from experiments.receipts import compact, episode_columns, made_by, policy_identity
+    from experiments.run import manifest, usable_cores, write_text_atomic
 
     run = evaluation.read_run(config.what)
     names = evaluation.names_of(config, run)
+    if config.split_seed is not None:
+        names["split"] += f"@{config.split_seed}"
     own = evaluation.own_options(config.option)
     policy, request = evaluation.prepared(config.what, names, own)
     start = time.perf_counter()
     with Workers(request, config.workers or usable_cores()) as workers:
         facts = manifest(config, split_hash=workers.facts().split_hash)
-        outcome, _ = evaluation.evaluate_policy(policy, workers, config.episodes, config.seed)
+        outcome, episodes = evaluation.evaluate_policy(policy, workers, config.episodes, config.seed)
     agent = Path(str(run.get("agent", config.what))).stem
     summary = {
         "task": request.name, "agent": agent, "robot": request.options.get("robot"), "seed": config.seed,
         "split": names["split"], "options": own, **outcome, "wall_s": time.perf_counter() - start,
+        "control": request.options.get("control"), "episodes": episode_columns(episodes),
+        "identity": {"policy": policy_identity(config.what, policy), **made_by(request)},
     }  # fmt: skip
     out = config.out or (Path(config.what) if run else None)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        write_json_atomic(out / "evaluation.json", {**summary, "manifest": facts})
+        write_text_atomic(out / "evaluation.json", compact({**summary, "manifest": facts}))
     return summary
 
 

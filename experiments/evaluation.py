@@ -162,5 +162,13 @@ def evaluate_policy(
     limits = facts.seeds["test"]
     seeds = [episode_seed(limits, SEED_STRIDE * seed + i) for i in range(n_episodes)]
     start = time.perf_counter()
-    episodes = workers.submit(Rollouts(policy), seeds, on_done).result()
-    return summarise(episodes, facts.fps, time.perf_counter() - start), episodes
+    before = workers.n_died
+    episodes = workers.submit(Rollouts(policy, books=True), seeds, on_done).result()
+    summary = summarise(episodes, facts.fps, time.perf_counter() - start)
+    if workers.n_died > before:
+        summary["workers_died"] = workers.n_died - before
+    if all(e.totals is not None for e in episodes):
+        from experiments.lot_books import lot_qcde
+
+        summary["qcde"] = lot_qcde([e.totals for e in episodes])
+    return summary, episodes

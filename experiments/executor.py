@@ -9,11 +9,12 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
 from multiprocessing import connection
 from typing import Any, TypeVar, cast
 
 from agents.learner import Episode, Rollouts
-from experiments.errors import UserError
+from experiments.errors import WorkerDied
 from experiments.rollout import EnvFacts, EnvRequest, env_facts, one_thread, run_episodes
 
 T = TypeVar("T")
@@ -22,20 +23,40 @@ T = TypeVar("T")
 _JOB_EPISODES = 4
 
 
+# A job that was under way so often when a process died is not tried again.
+_MOST_DEATHS = 3
+
+
+@dataclass
+class _Job:
+    """Some episodes of a submission, and where they are run."""
+
+    rollouts: Rollouts
+    seeds: list[int]
+    on_done: Callable[[list[Episode]], None] | None
+    pool: ProcessPoolExecutor | None = None
+    future: Future[list[Episode]] = field(default_factory=Future)
+    n_deaths: int = 0
+
+
 class PendingEpisodes:
     """Episodes on their way."""
 
-    def __init__(self, jobs: list[Future[list[Episode]]]) -> None:
-        self._jobs = jobs
+    def __init__(self, workers: Workers, jobs: list[_Job]) -> None:
+        self._workers, self._jobs = workers, jobs
 
     def result(self) -> list[Episode]:
-        """Wait, and return the episodes in the order of their seeds."""
-        try:
-            return [episode for job in self._jobs for episode in job.result()]
-        except BrokenProcessPool:
-            raise UserError(
-                "a worker process died (out of memory?): try fewer --workers, or --resume"
-            ) from None
+        """Wait, and return the episodes in the order of their seeds.
+
+        Episodes that were under way in a process that died are run again; they come out the same.
+
+        Raises:
+            WorkerDied: If processes die over and over.
+        """
+        for job in self._jobs:
+            while isinstance(job.future.exception(), BrokenProcessPool):
+                self._workers.run_again([j for j in self._jobs if j.pool is job.pool])
+        return [episode for job in self._jobs for episode in job.future.result()]
 
 
 class Workers:
@@ -47,13 +68,19 @@ class Workers:
     Args:
         request: The environment.
         n: Number of processes.
+
+    Attributes:
+        n_died: How often processes had to be replaced because one had died.
     """
 
     def __init__(self, request: EnvRequest, n: int) -> None:
         self.request, self.n = request, n
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(n, context, start_worker)
+        self.n_died = 0
+        self._pool = self._new_pool()
         self._facts: EnvFacts | None = None
+
+    def _new_pool(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self.n, multiprocessing.get_context("spawn"), start_worker)
 
     def facts(self) -> EnvFacts:
         """Return what the verbs have to know of the environment.
@@ -65,10 +92,24 @@ class Workers:
             self._facts = self.call(env_facts)
         return self._facts
 
-    def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Return `function(request, *arguments)`, called in a worker."""
+    def start(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """Start `function(request, *arguments)` in a worker."""
         with one_thread():  # processes are started as jobs come in
-            return self._pool.submit(function, self.request, *arguments).result()
+            return self._pool.submit(function, self.request, *arguments)
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Return `function(request, *arguments)`, called in a worker.
+
+        Raises:
+            WorkerDied: If the worker dies over and over.
+        """
+        for _ in range(_MOST_DEATHS):
+            pool = self._pool
+            try:
+                return self.start(function, *arguments).result()
+            except BrokenProcessPool:
+                self._replace(pool)
+        raise WorkerDied(f"a worker process died {_MOST_DEATHS} times at the same work (out of memory?)")
 
     def submit(
         self,
@@ -83,34 +124,74 @@ class Workers:
             seeds: One for each episode.
             on_done: Called, in another thread, whenever some are done.
         """
-        jobs = []
+        jobs = [
+            _Job(rollouts, list(seeds[i : i + _JOB_EPISODES]), on_done)
+            for i in range(0, len(seeds), _JOB_EPISODES)
+        ]
+        for job in jobs:
+            self._send(job)
+        return PendingEpisodes(self, jobs)
+
+    def _send(self, job: _Job) -> None:
+        """Start a job."""
+        job.pool = self._pool
         with one_thread():
-            for i in range(0, len(seeds), _JOB_EPISODES):
-                part = list(seeds[i : i + _JOB_EPISODES])
-                jobs.append(self._pool.submit(run_episodes, self.request, rollouts, part))
-        if on_done is not None:
-            for job in jobs:
-                job.add_done_callback(lambda job: _pass_on(job, on_done))
-        return PendingEpisodes(jobs)
+            try:
+                job.future = self._pool.submit(run_episodes, self.request, job.rollouts, job.seeds)
+            except BrokenProcessPool:  # it broke with nobody waiting
+                self._replace(self._pool)
+                self._send(job)
+                return
+        if (told := job.on_done) is not None:
+            job.future.add_done_callback(lambda future: _pass_on(future, told))
+
+    def run_again(self, jobs: Sequence[_Job]) -> None:
+        """Start those of the jobs, all of one pool that broke, which came to no end.
+
+        Raises:
+            WorkerDied: If one of them has met so many deaths that it may be the cause.
+        """
+        self._replace(jobs[0].pool)
+        for job in jobs:
+            if isinstance(job.future.exception(), BrokenProcessPool):
+                job.n_deaths += 1
+                if job.n_deaths >= _MOST_DEATHS:
+                    raise WorkerDied(
+                        f"a worker process died {job.n_deaths} times over the same episodes "
+                        "(out of memory?): try fewer --workers, or --resume"
+                    )
+                self._send(job)
+
+    def _replace(self, pool: ProcessPoolExecutor | None) -> None:
+        """Take new processes, if that has not been done since `pool` broke."""
+        if pool is self._pool:
+            _end(self._pool)
+            self._pool = self._new_pool()
+            self.n_died += 1
 
     def close(self) -> None:
         """Stop the processes, whatever they are doing."""
-        processes = list((self._pool._processes or {}).values())
-        manager = cast("threading.Thread | None", self._pool._executor_manager_thread)
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join(5)
-        if manager is not None:
-            # Left alone it may close its pipe while the interpreter, ending, still writes to it.
-            manager.join(5)
+        _end(self._pool)
 
     def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """Stop the processes of a pool, whatever they are doing."""
+    processes = list((pool._processes or {}).values())
+    manager = cast("threading.Thread | None", pool._executor_manager_thread)
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(5)
+    if manager is not None:
+        # Left alone it may close its pipe while the interpreter, ending, still writes to it.
+        manager.join(5)
 
 
 def _pass_on(job: Future[list[Episode]], on_done: Callable[[list[Episode]], None]) -> None:

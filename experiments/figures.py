@@ -19,7 +19,7 @@ from experiments.errors import UserError
 Frame = NDArray[np.uint8]
 
 # Okabe and Ito's colours, told apart by colour-blind readers; all legible on white and on black.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d00", "#56b4e9")
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d00", "#56b4e9")
 _DASHES = ("", "7 4", "2 3", "9 3 2 3")  # a second mark, once the colours are used up
 
 _WIDTH, _HEIGHT = 720, 400
@@ -69,8 +69,8 @@ def line_chart_svg(
         y = _scale(points[:, 1], y_ticks, _HEIGHT - _BOTTOM, _TOP)
         return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
 
-    colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(lines)}
-    dashes = {name: _DASHES[i // len(_COLOURS) % len(_DASHES)] for i, name in enumerate(lines)}
+    colours = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(lines)}
+    dashes = {name: _DASHES[i // len(PALETTE) % len(_DASHES)] for i, name in enumerate(lines)}
     body = [_frame(title, x_label, y_label, x_ticks, y_ticks)]
     for name, (low, high) in shades.items():
         ring = np.concatenate([low, high[::-1]])

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from agents.learner import Episode, Rollouts
-from agents.policy import Policy
+from agents.policy import Policy, Thought
 from envs.cell.layout import VIEWS
 from experiments.executor import Workers
 from experiments.figures import Frame, caption, write_clip
@@ -23,6 +23,7 @@ from robots.spec import Vec3
 
 EVERY = 2  # steps from one picture to the next
 _WIDTH, _HEIGHT = 480, 360
+_HOT = (255, 235, 60)  # where a policy saw what matters
 _TITLE_PX = 46  # below the picture; even, as MP4 wants it
 
 
@@ -139,7 +140,8 @@ def film(request: EnvRequest, policy: Policy, seed: int, camera: str | None = No
         if n_seen == 0:
             texts.append(str(info.get("instruction", "")))
         if n_seen % EVERY == 0 or over:
-            shots.append(Shot(_picture(env, camera), status(env, n_seen)))
+            picture = _with_thought(_picture(env, camera), policy.thought())
+            shots.append(Shot(picture, status(env, n_seen)))
         n_seen += 1
 
     try:
@@ -182,6 +184,22 @@ def _picture(env: gymnasium.Env, camera: str | None) -> Frame:
     spec = VIEWS.get(name) or cell.camera_spec(name, true=True)
     picture = bare.world.camera(spec, _WIDTH, _HEIGHT, shadow=True, light=cell.light).rgb
     return _marked(picture, spec, cell.draw.goal_m) if task.norm else picture
+
+
+def _with_thought(picture: Frame, thought: Thought | None) -> Frame:
+    """Return a picture with an inset of what a policy last looked at, hot where it saw what matters."""
+    if thought is None:
+        return picture
+    side = picture.shape[0] * 2 // 5 // 2 * 2
+    seen = Image.fromarray(thought.picture).resize((side, side), Image.Resampling.BICUBIC)
+    heat = np.sqrt(thought.heat / max(float(thought.heat.max()), 1e-9))
+    glow = Image.fromarray((255 * heat).astype(np.uint8)).resize((side, side), Image.Resampling.BILINEAR)
+    share = np.asarray(glow, np.float32)[:, :, None] / 255 * 0.8
+    inset = np.asarray(seen, np.float32) * 0.75 * (1 - share) + np.array(_HOT, np.float32) * share
+    found = picture.copy()
+    found[:side, -side:] = 255
+    found[2 : side - 2, -side + 2 : -2] = inset.clip(0, 255).astype(np.uint8)[2:-2, 2:-2]
+    return found
 
 
 def _marked(picture: Frame, spec: CameraSpec, point_m: Vec3) -> Frame:

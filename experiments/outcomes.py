@@ -42,6 +42,8 @@ def summarise(episodes: Sequence[Episode], fps: float, wall_s: float) -> dict[st
         "eval_s": wall_s,
         "eval_ep_s": wall_s / n,
     }
+    if n_failed := sum(bool(e.final.get("physics_failed")) for e in episodes):
+        summary["n_physics_failed"] = n_failed
     if all(key in e.final for e in episodes for key in _FITS):
         summary["success_at_mm"] = success_curve(episodes)
     if all(key in e.final for e in episodes for key in _LOT):
@@ -88,4 +90,9 @@ def table_line(name: str, summary: dict[str, Any]) -> str:
     if lots := summary.get("lots"):
         cost, (least, most) = lots["cost_per_good_part"]["mean"], lots["cost_per_good_part"]["ci95"]
         line += f"  cost per good part {cost:.2f} [{least:.2f}, {most:.2f}]"
-    return f"{line}  in {summary['wall_s']:.1f} s"
+    line += f"  in {summary['wall_s']:.1f} s"
+    if died := summary.get("workers_died"):
+        line += f"  (processes died {died} times; their episodes were run again)"
+    if failed := summary.get("n_physics_failed"):
+        line += f"  (physics failed in {failed} episodes)"
+    return line

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gymnasium
@@ -18,8 +18,8 @@ import numpy as np
 
 from agents.learner import Episode, Labels, Rollouts
 from agents.networks import flatten
-from agents.policy import Policy, Privileged
-from experiments.errors import UserError, unknown
+from agents.policy import Policy, PolicyError, Privileged
+from experiments.errors import UserError, unknown, user_input
 
 # Ranges of episode seeds (first, last) where an environment does not declare its own.
 _SEEDS = {
@@ -121,13 +121,23 @@ def prepare(policy: Policy, env: gymnasium.Env) -> None:
     space = env.action_space
     if not isinstance(space, gymnasium.spaces.Box):
         raise TypeError(f"action space is {space}: allowed is a Box")
-    policy.attach(env.observation_space, space)
+    with user_input(PolicyError):
+        policy.attach(env.observation_space, space)
     if isinstance(policy, Privileged):
         policy.bind(env)
 
 
 def run_episode(env: gymnasium.Env, rollouts: Rollouts, seed: int) -> Episode:
-    """Run one episode with policies that were prepared."""
+    """Run one episode with policies that were prepared.
+
+    Raises:
+        UserError: If a policy cannot act.
+    """
+    with user_input(PolicyError):
+        return _episode(env, rollouts, seed)
+
+
+def _episode(env: gymnasium.Env, rollouts: Rollouts, seed: int) -> Episode:
     actor, teacher = rollouts.actor, rollouts.teacher
     observation, info = env.reset(seed=seed)
     instruction = str(info.get("instruction", ""))
@@ -224,6 +234,8 @@ def one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
+# The oldest are closed beyond these: a benchmark goes through many.
+_N_KEPT = 3
 _ENVS: dict[str, gymnasium.Env] = {}
 
 
@@ -231,6 +243,8 @@ def kept_env(request: EnvRequest) -> gymnasium.Env:
     """Return the environment, kept in this process from one call to the next."""
     key = repr((request.id, sorted(request.options.items())))
     if key not in _ENVS:
+        while len(_ENVS) >= _N_KEPT:
+            _ENVS.pop(next(iter(_ENVS))).close()
         _ENVS[key] = request.make()
     return _ENVS[key]
 
@@ -261,4 +275,8 @@ def run_episodes(request: EnvRequest, rollouts: Rollouts, seeds: list[int]) -> l
     for policy in (rollouts.actor, rollouts.teacher):
         if policy is not None:
             prepare(policy, env)
-    return [run_episode(env, rollouts, seed) for seed in seeds]
+    if not (rollouts.books and request.batched):
+        return [run_episode(env, rollouts, seed) for seed in seeds]
+    from experiments.lot_books import lot_totals
+
+    return [replace(run_episode(env, rollouts, seed), totals=lot_totals(env)) for seed in seeds]

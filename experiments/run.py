@@ -11,13 +11,13 @@ import platform
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from agents.files import write_whole
 from experiments.errors import UserError
 from experiments.guard import ROOT
 
@@ -30,28 +30,8 @@ _LIBRARIES = (
 
 
 def write_bytes_atomic(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file so that a crash at any moment leaves the old content or the new, never a part.
-
-    The temporary file lies in the destination's folder: a rename is atomic only within one file
-    system. The folder is synchronised too, or the rename itself could be lost with the power.
-    """
-    path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(".tmp", f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)  # mkstemp makes files that only their owner can read
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    """Write a file so that a crash at any moment leaves the old content or the new; see `agents.files`."""
+    write_whole(path, data)
 
 
 def write_text_atomic(path: str | os.PathLike[str], text: str) -> None:
@@ -111,7 +91,8 @@ class RunDirectory:
             path = Path(out)
             if resume and not path.is_dir():
                 raise UserError(f"cannot resume {str(out)!r}: there is no such directory")
-            if not resume and path.is_dir() and any(path.iterdir()):
+            # Hidden files are left where a run was killed before it had begun.
+            if not resume and path.is_dir() and any(p.name[0] != "." for p in path.iterdir()):
                 raise UserError(f"--out {str(out)!r} is not empty: name a new or empty directory")
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -180,6 +161,10 @@ class MetricsLog:
         self._file.flush()
         self.n_rows += 1
 
+    def sync(self) -> None:
+        """Make what was appended outlive the power: a checkpoint counts on it."""
+        os.fsync(self._file.fileno())
+
     def close(self) -> None:
         """Close the file; may be called again."""
         self._file.close()
@@ -192,9 +177,17 @@ class MetricsLog:
 
     @staticmethod
     def read(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-        """Return the rows; a last line cut off by a crash is left out."""
-        lines = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        """Return the rows; a line cut off by a crash, or damaged, and what follows it are left out."""
+        rows = []
+        for line in Path(path).read_bytes().split(b"\n")[:-1]:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                break
+            if not isinstance(row, dict):
+                break
+            rows.append(row)
+        return rows
 
 
 def _json_line(row: Mapping[str, Any]) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from agents.learner import Episode, Rollouts
 from agents.policy import Policy
+from envs.ledger import Ledger
 from experiments.figures import line_chart_svg
 from experiments.film import Watched
+from experiments.lot_books import lot_totals
 from experiments.rollout import EnvRequest, prepare, run_episode
 
 # Three standard deviations over the mean moving range of two: 3 / d2, d2 = 1.128 (Shewhart; ISO 7870-2).
@@ -26,11 +28,13 @@ class Lot:
         episode: The episode.
         size_um: True size error of every part.
         tolerance_um: What is allowed to either side.
+        ledger: What happened.
     """
 
     episode: Episode
     size_um: tuple[float, ...]
     tolerance_um: float
+    ledger: Ledger
 
 
 def run_lot(request: EnvRequest, policy: Policy, seed: int) -> Lot:
@@ -46,7 +50,8 @@ def run_lot(request: EnvRequest, policy: Policy, seed: int) -> Lot:
         prepare(policy, env)
         episode = run_episode(Watched(env, watch), Rollouts(policy), seed)
         bare: Any = env.unwrapped
-        return Lot(episode, tuple(sizes), bare.process.part.tolerance_um)
+        episode = replace(episode, totals=lot_totals(env))
+        return Lot(episode, tuple(sizes), bare.process.part.tolerance_um, bare.ledger)
     finally:
         env.close()
 

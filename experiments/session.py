@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from agents import checkpoint
-from agents.learner import Episode, Pending, Rollouts
+from agents.checkpoint import CheckpointError
+from agents.files import sweep
+from agents.learner import Demonstrations, Episode, Pending, Rollouts
 from agents.policy import Policy
 from experiments.executor import PendingEpisodes, Workers
 from experiments.progress import Progress
@@ -45,6 +48,10 @@ class TrainSession:
         n_steps: The budget of environment steps.
         quick: Whether a tiny budget is wanted.
         checkpoint_s: Checkpoints closer together than this are left out.
+        demos: The folder of a data set to learn from; None for one in the run's own folder.
+
+    Attributes:
+        damage: What is wrong with the last checkpoint, where `restore` had to take the one before.
     """
 
     def __init__(
@@ -57,6 +64,7 @@ class TrainSession:
         n_steps: int,
         quick: bool,
         checkpoint_s: float = CHECKPOINT_S,
+        demos: Path | None = None,
     ) -> None:
         facts = workers.facts()
         self.seed, self.n_steps, self.quick = seed, n_steps, quick
@@ -65,7 +73,8 @@ class TrainSession:
         self.action_space = facts.action_space
         self.restored: tuple[dict[str, Any], dict[str, NDArray]] | None = None
         self.best_score = float("-inf")
-        self._workers, self._directory = workers, directory
+        self.damage: str | None = None
+        self._workers, self._directory, self._demos = workers, directory, demos
         self._progress, self._facts = progress, facts
         self._log: MetricsLog | None = None
         self._n_rows, self._checkpoint_s = 0, checkpoint_s
@@ -86,13 +95,27 @@ class TrainSession:
         return self._before_s + time.perf_counter() - self._start_s
 
     def restore(self) -> None:
-        """Take over the state in the run's folder."""
-        values, arrays = checkpoint.read(self._directory / "checkpoints", "last")
+        """Take over the state in the run's folder; where the last is damaged, that before it.
+
+        Raises:
+            CheckpointError: If neither is whole.
+        """
+        folder = self._directory / "checkpoints"
+        for kept in (folder, self._directory / "policy", self._directory.path):
+            sweep(kept)
+        values, arrays, self.damage = checkpoint.read_last(folder, "last", self._check_log)
         self.n_done, self._n_rows = int(values["n_done"]), int(values["n_rows"])
         self.best_score = float("-inf") if values["best_score"] is None else values["best_score"]
         self._before_s = float(values["learn_s"])
         self.restored = values["learner"], arrays
         self._progress.show(self.n_done, {})
+
+    def _check_log(self, values: Mapping[str, Any]) -> None:
+        """Raise `CheckpointError` if rows of metrics.jsonl that a checkpoint counts on are missing."""
+        path, wanted = self._directory / "metrics.jsonl", int(values["n_rows"])
+        found = len(MetricsLog.read(path)) if path.exists() else 0
+        if found < wanted:
+            raise CheckpointError(f"{path}: {found} whole rows, the checkpoint needs {wanted}")
 
     def collect(self, rollouts: Rollouts, seeds: Sequence[int]) -> Pending:
         """Start episodes on training seeds (numbered from 0); their steps count."""
@@ -106,6 +129,20 @@ class TrainSession:
         limits = self._facts.seeds["validation"]
         seeds = [episode_seed(limits, i) for i in range(n_episodes)]
         return self._workers.submit(Rollouts(policy), seeds)
+
+    def demonstrations(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set that holds them, collected first if need be."""
+        if self._demos is not None:
+            return str(self._demos)
+        from experiments.demonstrations import gather
+
+        return str(gather(self._directory / "demonstrations", wanted, self._workers, self.seed))
+
+    def scenes(self, wanted: Demonstrations) -> str:
+        """Return the folder of a data set of scenes that nobody works in, made first if need be."""
+        from experiments.demonstrations import ground
+
+        return str(ground(self._directory / "scenes", wanted, self._workers, self.seed))
 
     def offer(self, policy: Policy, score: float) -> None:
         """Propose a policy; the one with the best score is kept, the later of equals."""
@@ -134,7 +171,8 @@ class TrainSession:
             "learn_s": self.learn_s,
             "learner": dict(values),
         }
-        checkpoint.write(self._directory / "checkpoints", "last", head, arrays)
+        self._log.sync()
+        checkpoint.write(self._directory / "checkpoints", "last", head, arrays, keep_before=True)
         self._last_checkpoint_s = time.perf_counter()
 
     def make_vec(self, n_envs: int) -> Any:

@@ -41,8 +41,12 @@ class Config:
     """The run's directory; None for runs/<time>-train-<task>-<agent>."""
     start: Path | None = None
     """Go on with the network of the run in this directory, for agents that can (ppo)."""
+    demos: Path | None = None
+    """Learn from the data set in this directory, for agents that learn from one (vla-keyframe)."""
     resume: Path | None = None
     """Go on with the run in this directory; its own settings hold."""
+    sweep: Path | None = None
+    """Make the runs that this YAML file names; started again, it goes on."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "episodes", "workers"):
@@ -57,6 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train what the command line names."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     config = parse(Config, "train", arguments, __doc__)
+    if config.sweep:
+        from experiments.sweep import sweep
+
+        return sweep(config, arguments)
     from experiments.training import resume, train
 
     return resume(config, arguments) if config.resume else train(config)

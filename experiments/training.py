@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from agents import catalog
-from agents.checkpoint import CheckpointError
+from agents.checkpoint import CheckpointError, exists
 from agents.learner import Episode, Learner
 from agents.policy import Policy
 from experiments.config import UserError, from_yaml, to_yaml, user_input
-from experiments.errors import EXIT_INTERRUPTED
+from experiments.errors import EXIT_INTERRUPTED, refused
 from experiments.evaluation import evaluate_policy, request_for
 from experiments.executor import Workers
 from experiments.figures import line_chart_svg
 from experiments.film import film_episode
+from experiments.lock import locked
 from experiments.outcomes import table_line
 from experiments.progress import Progress
 from experiments.rollout import EnvRequest
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 # Flags that may be given together with --resume.
 _WITH_RESUME = {"resume", "workers", "clip"}
 _QUICK_STEPS, _QUICK_EPISODES = 2_000, 8
+# Learners and workers use one thread each, whatever the number of cores: results depend on it.
+LEARNING_THREADS = 1
 
 
 class Interrupted(Exception):
@@ -64,11 +67,13 @@ def train(config: Config) -> int:
     with Workers(job.request, config.workers or usable_cores()) as workers:
         facts = workers.facts()  # before anything is written: it may refuse the options
         directory = RunDirectory.create(config.out, f"train-{job.title}")
-        directory.write_text("config.yaml", to_yaml(config))
-        extra = {"split_hash": facts.split_hash, "seeds": facts.seeds, "engine": facts.engine,
-                 "hyper": getattr(job.agent, "hyper", None)}  # fmt: skip
-        directory.write_json("manifest.json", manifest(config, **extra))
-        return _run(job, workers, directory, going_on=False)
+        with locked(directory.path):
+            directory.write_text("config.yaml", to_yaml(config))
+            extra = {"split_hash": facts.split_hash, "seeds": facts.seeds, "engine": facts.engine,
+                     "hyper": getattr(job.agent, "hyper", None), "n_workers": workers.n,
+                     "threads": LEARNING_THREADS}  # fmt: skip
+            directory.write_json("manifest.json", manifest(config, **extra))
+            return _run(job, workers, directory, going_on=False)
 
 
 def resume(config: Config, arguments: Sequence[str]) -> int:
@@ -78,14 +83,19 @@ def resume(config: Config, arguments: Sequence[str]) -> int:
              for a in arguments if a.startswith("--")}  # fmt: skip
     for flag in sorted(given - _WITH_RESUME):
         raise UserError(f"--{flag} with --resume: the run's own settings hold (config.yaml)")
-    if not (path / "config.yaml").is_file():
-        raise UserError(f"cannot resume {str(path)!r}: it holds no config.yaml")
     source = path / "config.yaml"
+    if not source.is_file():
+        raise UserError(f"cannot resume {str(path)!r}: it holds no config.yaml")
     old = from_yaml(type(config), source.read_text(encoding="utf-8"), str(source))
     job = _job(replace(old, workers=config.workers or old.workers, clip=old.clip and config.clip))
     directory = RunDirectory.create(path, "", resume=True)
-    with Workers(job.request, job.config.workers or usable_cores()) as workers:
+    with locked(path), Workers(job.request, job.config.workers or usable_cores()) as workers:
         return _run(job, workers, directory, going_on=True)
+
+
+def check(config: Config) -> None:
+    """Raise `UserError` for what cannot be trained, before anything is written."""
+    _job(config)
 
 
 def _job(config: Config) -> _Job:
@@ -112,7 +122,7 @@ def _job(config: Config) -> _Job:
 def _run(job: _Job, workers: Workers, directory: RunDirectory, going_on: bool) -> int:
     """Learn, test and report."""
     try:
-        with _interrupts():
+        with interrupts():
             learn_s = _learn(job, workers, directory, going_on)
             summary, episodes = _test(job, workers, directory)
             summary |= {"learn_s": learn_s}
@@ -120,6 +130,11 @@ def _run(job: _Job, workers: Workers, directory: RunDirectory, going_on: bool) -
             _draw(job, directory)
             if job.config.clip and workers.facts().pictures:
                 film_episode(workers, _policy(directory), episodes, directory / "clip.webp")
+    except OSError as error:
+        if refused(error):
+            _say("\nStopped by the disk; the checkpoints before are whole. Once there is room, go on with:\n"
+                 f"  python -m experiments.train --resume {directory.path}")  # fmt: skip
+        raise
     except Interrupted as stop:
         found = "policy/ holds the best policy so far" if (directory / "policy").is_dir() else (
             "no policy was ready yet")  # fmt: skip
@@ -134,15 +149,18 @@ def _learn(job: _Job, workers: Workers, directory: RunDirectory, going_on: bool)
     """Let the agent learn; return the seconds that took, pauses left out."""
     config = job.config
     n_steps = config.steps or job.agent.default_steps()
-    done = (directory / "checkpoints" / "last.json").is_file()
+    done = exists(directory / "checkpoints", "last")
     progress = Progress(n_steps, f"{job.title} seed {config.seed}", directory / "tensorboard")
     try:
         session = TrainSession(
-            workers, directory, progress, seed=config.seed, n_steps=n_steps, quick=config.quick
-        )
+            workers, directory, progress, seed=config.seed, n_steps=n_steps, quick=config.quick,
+            demos=config.demos,
+        )  # fmt: skip
         if going_on and done:
             with user_input(CheckpointError):
                 session.restore()
+            if session.damage:
+                _say(f"Going on from the checkpoint before the last one: {session.damage}")
         with session, user_input(catalog.AgentError):
             job.agent.learn(session)
         return session.learn_s
@@ -169,8 +187,17 @@ def _test(job: _Job, workers: Workers, directory: RunDirectory) -> tuple[dict[st
 
 
 def _draw(job: _Job, directory: RunDirectory) -> None:
-    """Draw how success grew."""
+    """Draw how success grew; of lots of parts, how their cost fell."""
     rows = MetricsLog.read(directory / "metrics.jsonl")
+    title = f"{job.request.name}: {Path(job.config.agent).stem}, seed {job.config.seed}"
+    costs = [(row["env_steps"], -row["score"]) for row in rows if row.get("score") is not None]
+    if costs:
+        x, y = zip(*costs, strict=True)
+        svg = line_chart_svg(
+            {"validation lots": (x, y)}, title, "environment steps", "cost over a good part's"
+        )
+        directory.write_text("curve.svg", svg)
+        return
     names = {"success": "validation episodes", "collect_success": "training episodes"}
     series = {}
     for key, name in names.items():
@@ -179,8 +206,7 @@ def _draw(job: _Job, directory: RunDirectory) -> None:
             x, y = zip(*points, strict=True)
             series[name] = (x, y)
     if series:
-        title = f"{job.request.name}: {Path(job.config.agent).stem}, seed {job.config.seed}"
-        svg = line_chart_svg(series, title, "environment steps", "success rate")
+        svg = line_chart_svg(series, title, job.agent.unit, "success rate")
         directory.write_text("curve.svg", svg)
 
 
@@ -202,7 +228,7 @@ def _say(text: str) -> None:
 
 
 @contextmanager
-def _interrupts() -> Iterator[None]:
+def interrupts() -> Iterator[None]:
     """Turn Ctrl-C and a request to end into `Interrupted`."""
 
     def stop(number: int, _: Any) -> None:

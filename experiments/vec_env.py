@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 
-from experiments.errors import UserError
+from experiments.errors import WorkerDied
 from experiments.rollout import EnvRequest, one_thread
 from experiments.vec_worker import serve
 
@@ -47,32 +47,38 @@ class WorkerVecEnv(VecEnv):
         facts = self._receive_all()[0]
         super().__init__(n_envs, facts.observation_space, facts.action_space)
 
+    def _send(self, worker: int, command: str, data: Any = None) -> None:
+        try:
+            self._pipes[worker].send((command, data))
+        except OSError:
+            raise _died() from None
+
+    def _send_all(self, command: str, data: Any = None) -> None:
+        for worker in range(len(self._pipes)):
+            self._send(worker, command, data)
+
     def _receive(self, worker: int) -> Any:
         try:
             return self._pipes[worker].recv()
-        except (EOFError, ConnectionResetError):
-            raise UserError(
-                "a worker process died (out of memory?): try fewer --workers, or --resume"
-            ) from None
+        except (EOFError, OSError):
+            raise _died() from None
 
     def _receive_all(self) -> list[Any]:
         return [self._receive(i) for i in range(len(self._pipes))]
 
     def restart(self, seed: int) -> None:
         """Start the sequences of episodes anew; takes effect at the next `reset`."""
-        for pipe in self._pipes:
-            pipe.send(("seed", seed))
+        self._send_all("seed", seed)
 
     def reset(self) -> Any:
         """Begin an episode everywhere."""
-        for pipe in self._pipes:
-            pipe.send(("reset", None))
+        self._send_all("reset")
         return _join(self._receive_all())
 
     def step_async(self, actions: np.ndarray) -> None:
         """Start a step."""
-        for pipe, share in zip(self._pipes, self._shares, strict=True):
-            pipe.send(("step", actions[share]))
+        for worker, share in enumerate(self._shares):
+            self._send(worker, "step", actions[share])
 
     def step_wait(self) -> Any:
         """Wait for the step that was started."""
@@ -100,14 +106,13 @@ class WorkerVecEnv(VecEnv):
         results = []
         for i in self._get_indices(indices):
             worker, lane = self._home[int(i)]
-            self._pipes[worker].send(("call", (method_name, lane, method_args, method_kwargs)))
+            self._send(worker, "call", (method_name, lane, method_args, method_kwargs))
             results.append(self._receive(worker))
         return results
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         """Return an attribute of the environments."""
-        for pipe in self._pipes:
-            pipe.send(("get", attr_name))
+        self._send_all("get", attr_name)
         values = [value for part in self._receive_all() for value in part]
         return [values[i] for i in self._get_indices(indices)]
 
@@ -118,6 +123,13 @@ class WorkerVecEnv(VecEnv):
     def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
         """Episode statistics are in the infos already, so nothing needs a wrapper."""
         return [wrapper_class.__name__ == "Monitor" for _ in self._get_indices(indices)]
+
+
+def _died() -> WorkerDied:
+    return WorkerDied(
+        "a worker process died (out of memory?): go on from the last checkpoint with --resume, "
+        "with fewer --workers if it happens again"
+    )
 
 
 def _join(parts: Sequence[Any]) -> Any:

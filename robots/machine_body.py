@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 from robots.scene_types import Node, Surface
-from robots.spec import Link, Shape, Vec3
+from robots.spec import Link, Rgba, Shape, Vec3
 
 _CAST = (0.80, 0.82, 0.84, 1.0)
 _SKIN = (0.93, 0.94, 0.95, 1.0)
@@ -93,6 +93,8 @@ class MachineSpec:
     door_friction_n: float = 15.0
     stop_height_m: float = 0.012
     spindle: Literal["upright", "level"] = "upright"
+    skin: Rgba = _SKIN
+    trim: Rgba = _TRIM
 
     def __post_init__(self) -> None:
         if self.workholding not in ("chuck", "vise"):
@@ -166,25 +168,25 @@ def frame(spec: MachineSpec) -> tuple[Shape, ...]:
     side = y - OPENING_Y_M
     # Near the cameras first: the renderer shades every pixel that is nearer than what it drew before.
     parts = [
-        box((0.02, 2 * y, 0.07), (fx, 0, top - 0.035), _TRIM),
-        box((0.02, 2 * y, 0.06), (fx, 0, 0.03), _TRIM),
+        box((0.02, 2 * y, 0.07), (fx, 0, top - 0.035), spec.trim),
+        box((0.02, 2 * y, 0.06), (fx, 0, 0.03), spec.trim),
     ]
     for s in (-1, 1):
         pane = (0.02, side, top - 0.13), (fx, s * (OPENING_Y_M + side / 2), (top - 0.01) / 2)
         jamb = (0.015, 0.02, top - 0.13), (fx, s * (OPENING_Y_M + 0.01), (top - 0.01) / 2)
         parts += [
-            box((0.03, 0.03, top), (fx, s * (y - 0.01), top / 2), _SKIN, solid=False),
-            box(*jamb, _TRIM, solid=False),
-            box((deep, 0.02, 0.08), (mid, s * y, 0.09), _SKIN, solid=False),
-            box((deep, 0.02, 0.05), (mid, s * y, top - 0.025), _TRIM, solid=False),
-            box((0.03, 0.03, top), (back - 0.03, s * (y - 0.01), top / 2), _SKIN, solid=False),
-            box(*pane, _SKIN, glass=True),
-            box((deep, 0.02, top), (mid, s * y, top / 2), _SKIN, glass=True),
+            box((0.03, 0.03, top), (fx, s * (y - 0.01), top / 2), spec.skin, solid=False),
+            box(*jamb, spec.trim, solid=False),
+            box((deep, 0.02, 0.08), (mid, s * y, 0.09), spec.skin, solid=False),
+            box((deep, 0.02, 0.05), (mid, s * y, top - 0.025), spec.trim, solid=False),
+            box((0.03, 0.03, top), (back - 0.03, s * (y - 0.01), top / 2), spec.skin, solid=False),
+            box(*pane, spec.skin, glass=True),
+            box((deep, 0.02, top), (mid, s * y, top / 2), spec.skin, glass=True),
         ]
     parts += [
         *_stand(spec),
         box((deep, 2 * y, 0.05), (mid, 0, 0.025), _CAST),
-        box((0.04, 2 * y, top), (back, 0, top / 2), _SKIN),
+        box((0.04, 2 * y, top), (back, 0, top / 2), spec.skin),
     ]
     return tuple(parts)
 
@@ -229,7 +231,7 @@ def _vise_stand(spec: MachineSpec) -> list[Shape]:
     table_z, bed_x = cz - 0.050, (jaw_x + 0.030 + cx - 0.085) / 2
     table = (0.24, 0.36, table_z - 0.05)
     return [
-        Shape("box", (0.020, 0.010, stop), (cx, stop_y + 0.005, cz + stop / 2), rgba=_TRIM),
+        Shape("box", (0.020, 0.010, stop), (cx, stop_y + 0.005, cz + stop / 2), rgba=spec.trim),
         Shape("box", (0.024, 0.060, jaw), (jaw_x + 0.012, cy, cz + jaw / 2), rgba=JAW),
         Shape("box", (jaw_x + 0.030 - cx + 0.085, 0.074, 0.050), (bed_x, cy, cz - 0.025), rgba=_STEEL),
         Shape("box", table, (cx, cy, 0.05 + table[2] / 2), rgba=_DARK),
@@ -279,7 +281,7 @@ def door(spec: MachineSpec) -> list[Node]:
     """The door, sliding open along y; its window collides but is not drawn. A hand door's handle follows."""
     z0, z1, width = 0.065, 0.645, 2 * OPENING_Y_M + 0.02
     middle = (z0 + z1) / 2
-    panel = Shape("box", (0.012, width, z1 - z0), rgba=_SKIN, visible=False)
+    panel = Shape("box", (0.012, width, z1 - z0), rgba=spec.skin, visible=False)
     rails = tuple(
         Shape("box", size, at, rgba=_CAST, collides=False)
         for size, at in (

@@ -172,7 +172,7 @@ class _Slot:
 
 # pybullet 3.2.7 keeps a reference to every list, row and index that it reads, so that fresh ones would pile
 # up (0.5 MB a reset with a machine in sight). It is handed those of a few slots, the least used one refilled.
-_SLOTS = 128
+_SLOTS = 320
 # A triangle too small to be seen.
 SPECK: Mapping[str, Any] = MappingProxyType(
     {"vertices": [[0.0, 0.0, 0.0], [1e-6, 0.0, 0.0], [0.0, 1e-6, 0.0]], "indices": [0, 1, 2]}

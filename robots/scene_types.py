@@ -94,6 +94,28 @@ class CameraSpec:
 
 
 @dataclass(frozen=True)
+class Light:
+    """A distant light: direction towards it, its colour (1 is the usual brightness), and how it spreads."""
+
+    direction: Vec3 = (0.6, -0.8, 1.6)
+    colour: Vec3 = (1.0, 1.0, 1.0)
+    ambient: float = 0.55
+    diffuse: float = 0.50
+
+
+@dataclass(frozen=True)
+class Cover:
+    """A surface: (n, n, 3) float32 shares in [0, 1] of the light given back, repeated every `tile_m`.
+
+    It lies along the world's x and y, turned by `turn_rad`, and wraps down upright faces.
+    """
+
+    pixels: npt.NDArray[np.float32]
+    tile_m: float
+    turn_rad: float = 0.0
+
+
+@dataclass(frozen=True)
 class Picture:
     """rgb (h, w, 3) uint8; depth_m (h, w) float32 along the axis; segmentation (h, w) int32 body ids."""
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from robots._quiet import quiet
+from robots.keyboard import Keyboard
 from robots.renderer import Renderer
 from robots.scene_types import (
     IDENTITY,
     CameraSpec,
     Contact,
+    Cover,
     EngineSpec,
+    Light,
     Node,
     Picture,
     Quat,
@@ -25,27 +26,7 @@ from robots.scene_types import (
 from robots.shapes import ShapeMaker
 from robots.spec import ZERO, Link, Shape, Vec3
 
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps what the engine's C code writes off the process's standard streams."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and not stream.closed:
-            stream.flush()
-    kept = [(fd, os.dup(fd)) for fd in (1, 2)]
-    sink = os.open(os.devnull, os.O_WRONLY)
-    try:
-        for fd, _ in kept:
-            os.dup2(sink, fd)
-        yield
-    finally:
-        for fd, copy in kept:
-            os.dup2(copy, fd)
-            os.close(copy)
-        os.close(sink)
-
-
-with _quiet():
+with quiet():
     import pybullet as bullet
 
 
@@ -64,7 +45,7 @@ class World:
         self.engine = engine or EngineSpec()
         self.visuals = visuals or window
         self.engine_time_s = 0.0
-        with _quiet():
+        with quiet():
             self.client: int = bullet.connect(bullet.GUI if window else bullet.DIRECT)
         if self.client < 0:
             raise RuntimeError("the physics engine gave no client: is a display available for the window?")
@@ -118,14 +99,19 @@ class World:
         self._weigh(self.engine.gravity_m_s2)
 
     def add_fixed(
-        self, name: str, shapes: tuple[Shape, ...], surface: Surface | None = None, *, xyz_m: Vec3 = ZERO
+        self,
+        name: str,
+        shapes: tuple[Shape, ...],
+        surface: Surface | None = None,
+        *,
+        xyz_m: Vec3 = ZERO,
+        yaw_rad: float = 0.0,
     ) -> int:
-        """Adds immovable scenery made of `shapes`, in world axes about `xyz_m`; returns its id."""
+        """Adds immovable scenery of `shapes`, about `xyz_m`, turned about the vertical; returns its id."""
         self._new_name(name)
         collision, visual = self._shapes.collision(shapes), self._shapes.visual(shapes)
-        body: int = bullet.createMultiBody(
-            0.0, collision, visual, xyz_m, useMaximalCoordinates=1, physicsClientId=self.client
-        )
+        at, flags = (xyz_m, quaternion((0.0, 0.0, yaw_rad))), {"useMaximalCoordinates": 1}
+        body: int = bullet.createMultiBody(0.0, collision, visual, *at, **flags, physicsClientId=self.client)
         self._register(name, body)
         self.set_surface(body, -1, surface or Surface())
         self._show(body, -1, visual, fixed=True)
@@ -319,11 +305,8 @@ class World:
         step. Returns how many steps were made.
         """
         start, client = time.perf_counter(), self.client
-        command, advance, mode = (
-            bullet.setJointMotorControlArray,
-            bullet.stepSimulation,
-            bullet.POSITION_CONTROL,
-        )
+        command, advance = bullet.setJointMotorControlArray, bullet.stepSimulation
+        mode = bullet.POSITION_CONTROL
         done, limit_n2, read, clock = 0, limit_n * limit_n, bullet.getJointState, time.perf_counter
         for row in set_points:
             command(
@@ -460,7 +443,7 @@ class World:
         height: int,
         *,
         shadow: bool = False,
-        light: Vec3 = (0.6, -0.8, 1.6),
+        light: Light | None = None,
     ) -> Picture:
         """A picture by the software renderer.
 
@@ -469,12 +452,20 @@ class World:
         """
         if not self.visuals:
             raise RuntimeError("this World was opened without visuals: open it with visuals=True")
-        return self._renderer.picture(spec, width, height, light, shadow=shadow)
+        return self._renderer.picture(spec, width, height, light or Light(), shadow=shadow)
+
+    def dress(self, covers: Mapping[str, Cover], room: tuple[Cover, Cover] | None = None) -> None:
+        """Gives fixed bodies surfaces in pictures, and a room (floor, wall); a window shows neither."""
+        self._renderer.dress({self._ids[name]: cover for name, cover in covers.items()}, room)
 
     def look_from(self, spec: CameraSpec) -> None:
         """Puts the window's view where a camera is; without a window nothing happens."""
         if self._window:
             self._renderer.look_from(spec)
+
+    def keys_held(self) -> frozenset[str]:
+        """Keys held down in the window, by name; without a window none are."""
+        return Keyboard(bullet, self.client).held() if self._window else frozenset()
 
     @property
     def closed(self) -> bool:
@@ -484,7 +475,7 @@ class World:
     def close(self) -> None:
         """Gives the client back; closing twice is harmless."""
         if self.client >= 0:
-            with _quiet():
+            with quiet():
                 bullet.disconnect(self.client)
             self.client = -1
             self._shapes.close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,11 +25,12 @@ from envs.cell.faults import SensorFaults
 from envs.cell.layout import VIEWS
 from envs.cell.observation import StateObserver
 from envs.cell.options import CellConfig, choice
-from envs.cell.parts import families
+from envs.cell.order import Asked, asked, renamed
+from envs.cell.parts import families, held_out
 from envs.cell.plan import KeyPose, Stride, request_of
 from envs.cell.rewards import weighted
-from envs.cell.scene import Cell, Snapshot
-from envs.cell.signals import ImageObserver
+from envs.cell.scene import Cell, NotFinite, Snapshot
+from envs.cell.signals import ImageObserver, OnDemand
 from envs.cell.task import Task
 from envs.cell.variation import split
 from robots.catalog import arm_spec, machine_spec
@@ -48,7 +51,9 @@ def make(task: str, **options: Any) -> CellEnv:
     names = (*CellConfig.__dataclass_fields__, *wanted.options)
     for name in options:
         choice("option", name, names)
-    known = tuple(families()) if wanted.parts else ()  # a bad file is told of before anything is built
+    known = (
+        (*families(), *held_out(0)) if wanted.parts else ()
+    )  # a bad file is told of before anything is built
     for name in wanted.families:
         choice("part family", name, known)
     own = {name: options.pop(name) for name in wanted.options if name in options}
@@ -131,20 +136,34 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self.process = SimpleNamespace()
         self.instruction = ""
         self._now: Snapshot | None = None
+        self._on_demand = OnDemand(config, joints)
         self._over = True
 
     # -- episode ----------------------------------------------------------------------------------
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Builds a new episode; it follows from the seed alone, or from the last seed's sequence."""
+        """Builds a new episode; it follows from the seed alone, or from the last seed's sequence.
+
+        Args:
+            seed: Of the episode.
+            options: "named": k makes candidate k of the same scene the named part; "instruction": a sentence
+                that the scene is made for.
+
+        Raises:
+            ValueError: for an option that does not suit this task or scene, in one line.
+        """
         self._open()
+        wanted = asked(self.task, self._split, options)
         super().reset(seed=seed)
-        if options:
-            raise ValueError(f"unknown reset option {next(iter(options))!r}: there are none")
-        self.cell.build(self._draw())
+        draw = self._draw(wanted)
+        told = {"candidates": tuple(c.described for c in draw.candidates), "nameable": draw.nameable}
+        if wanted.named is not None:
+            draw = renamed(draw, wanted.named, self.task.name)
+        draw = self._completed(draw)
+        self.cell.build(draw)
         self._control.begin(self.cell.arm)
-        self.instruction = self.task.say(self.cell.draw)
+        self.instruction = wanted.text or self.task.say(self.cell.draw)
         self._steps = self._held_steps = 0
         self._over = False
         control = self._control
@@ -153,27 +172,31 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._observer.begin(self._now)
         self._faults.begin(self.cell.draw)
         observation, _, _, info = self._outcome(self._now)
-        return observation, info
+        self._last = observation, {**info, **told}
+        return self._last
 
-    def _draw(self) -> Draw:
-        layout = self.cell.layout
+    def _draw(self, wanted: Asked) -> Draw:
+        """The scene, before it is known what the task and its disturbances add."""
         draw = draw_scene(
             self.np_random,
             self._split,
-            layout,
-            parts=self.task.parts,
-            workholding=self.task.workholding,
+            self.cell.usual_layout,
+            workholding=self.task.workholding if self.task.parts else "none",
             only=self.task.families,
+            wish=wanted.wish,
         )
+        return in_machine(draw) if self.task.starts_in_machine else draw
+
+    def _completed(self, draw: Draw) -> Draw:
         spread = self._split.draw(self.np_random, "goal_spread")[0]
-        if self.task.starts_in_machine:
-            draw = in_machine(draw)
         draw = replace(draw, extra=self._split.draw_extra(self.np_random))
         draw = self.task.complete(self.np_random, draw, spread)
         return stress.disturbed(draw, self._stress, self.np_random)
 
     def step(self, action: npt.ArrayLike) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """One control period of 50 ms.
+
+        Where physics fails (a number that is not finite) the episode is cut, with `info["end_reason"]`.
 
         Raises:
             ValueError: for an action of the wrong shape or with a number that is not finite; nothing moves.
@@ -188,7 +211,10 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
             cell.ask(request_of(values.pop()))
         close = values[-1] < 0.0
         whole = cell.advance(control.target(values), close)
-        now = cell.snapshot(control.position_m, control.yaw_rad)
+        try:
+            now = cell.snapshot(control.position_m, control.yaw_rad)
+        except NotFinite as error:
+            return self._broken(str(error))
         if cell.arm.guard(now.hand) or not whole or control.kind == "joint":
             control.sync()
             now.command_m, now.command_yaw_rad = control.position_m, control.yaw_rad
@@ -196,11 +222,22 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._now = now
         self._steps += 1
         observation, reward, success, info = self._outcome(now)
+        if not math.isfinite(reward):
+            return self._broken("the reward is not finite")
+        self._last = observation, info
         truncated = not success and self._steps >= self._max_episode_steps
         if success or truncated:
             self._over = True
             cell.finish(success)
         return observation, reward, success, truncated, info
+
+    def _broken(self, what: str) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Cuts an episode whose physics has failed, at the last sound observation; reset() heals it."""
+        self._over = True
+        self.cell.finish(False)
+        observation, info = copy.deepcopy(self._last)
+        info |= {"is_success": False, "physics_failed": True, "end_reason": f"physics: {what}"}
+        return observation, -1.0, False, True, info
 
     def _checked(self, action: npt.ArrayLike) -> list[float]:
         try:
@@ -259,7 +296,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
     @staticmethod
     def sides(part: str) -> int:
         """Equal sides of a part's outline as its drawing shows it, 0 for round; `part` is its word."""
-        return next(t["medium"].symmetry for t in families().values() if t["medium"].word == part)
+        known = {**families(), **held_out(0)}
+        return next(t["medium"].symmetry for t in known.values() if t["medium"].word == part)
 
     @property
     def plan_controls(self) -> tuple[str, ...]:
@@ -287,6 +325,41 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         if kind == "ee":
             return np.array(self.stride.ee_action(key, control.position_m, control.rotation), np.float32)
         return np.array(self.stride.action(key, control.position_m, control.yaw_rad), np.float32)
+
+    def observe(self, kind: str, **options: Any) -> dict[str, npt.NDArray[Any]]:
+        """What observation `kind` ("rgb" or "rgbd") would hold now, rendered only as this is asked for.
+
+        Whoever needs few pictures steps an environment of observation "state" or "flat" and asks here. Stress
+        on the sensors is left out.
+
+        Args:
+            kind: The observation.
+            options: `cameras`, `image_size` and `segmentation`, as for `gymnasium.make`; none of them for an
+                environment that renders nothing (neither `render_mode` nor pictures in its own observation).
+
+        Raises:
+            ValueError: for a kind or an option that is refused.
+            RuntimeError: before the first reset, or after `close`.
+        """
+        self._open()
+        if self._now is None:
+            raise RuntimeError("there is nothing to observe before reset()")
+        observer = self._on_demand.observer(kind, **options)
+        return observer.observe(self.cell, self._now, self.instruction, [], [])
+
+    def paraphrases(self, styles: int = 2) -> tuple[str, ...]:
+        """The episode's instruction in other words, the one that was given first.
+
+        Args:
+            styles: How often each template of the split is filled with synonyms that the split allows.
+        """
+        draw, choices = self.cell.draw, self._split.choices
+        said = [self.instruction]
+        for template, words, k in product(choices["wording"], choices["words"], range(styles)):
+            style = draw.wording.style + k
+            wording = replace(draw.wording, template=template, words=words, style=style)
+            said.append(self.task.say(replace(draw, wording=wording)))
+        return tuple(dict.fromkeys(said))
 
     def render(self) -> Any:
         """An RGB picture (h, w, 3) of the cell from the task's view; None where nothing was asked for."""

@@ -54,7 +54,7 @@ def load(cell: Cell, now: Snapshot, home_m: Vec3) -> list[KeyPose]:
         return _leave(cell, now)
     if now.held:
         return _carry(cell, now, home_m)
-    if out := _back_out(cell, now):
+    if out := back_out(cell, now):
         return out
     keys = fetch(cell, now)
     return [*keys, *_loading(cell, now, keys[-1], home_m)]
@@ -184,7 +184,7 @@ def _leave(cell: Cell, now: Snapshot) -> list[KeyPose]:
     return [back, out] if wide else [here, back, out]
 
 
-def _back_out(cell: Cell, now: Snapshot) -> list[KeyPose]:
+def back_out(cell: Cell, now: Snapshot) -> list[KeyPose]:
     """A tilted hand without a part goes out of the machine, then turns down."""
     at, tilt, door_x = now.command_m, now.command_tilt_rad, cell.layout.door_x_m
     if tilt < 0.1 and at[0] <= door_x + INSIDE_M:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
+
+import numpy as np
 
 from configs import extensions
 from configs.strict_yaml import read_yaml
@@ -20,13 +23,21 @@ COLOURS: Mapping[str, Rgba] = {
     "purple": (0.53, 0.20, 0.67, 1.0),
     "orange": (0.93, 0.47, 0.07, 1.0),
     "cyan": (0.13, 0.67, 0.73, 1.0),
+    "yellow": (0.93, 0.80, 0.13, 1.0),
+    "pink": (0.93, 0.47, 0.67, 1.0),
+    # Held out: no split that is learned from has them.
+    "brown": (0.40, 0.22, 0.10, 1.0),
+    "white": (0.95, 0.95, 0.95, 1.0),
+    "black": (0.10, 0.10, 0.10, 1.0),
 }
 # Fingers take a part this far below its top.
 GRIP_BELOW_TOP_M = 0.010
 # Share of a hexagon's side that is flat, the corners broken: so what bears on a flat bears on one box of
 # the three, not on the edges of the two others as well.
 HEXAGON_FLAT = 0.90
-FORMS = {"cylinder": 0, "hexagon": 6, "box": 4}
+FORMS = {"cylinder": 0, "hexagon": 6, "box": 4, "octagon": 8}
+# Sizes of held-out parts are drawn to this.
+GRID_MM = 0.1
 SIZES = ("small", "medium", "large")
 _KEYS = {"word", "chuckable", "density_kg_m3", "tolerance_mm", "sizes", "bore_mm"}
 
@@ -48,7 +59,10 @@ class Section:
     @property
     def area_m2(self) -> float:
         """Cross-section."""
-        factor = {"cylinder": math.pi / 4, "hexagon": math.sqrt(3) / 2, "box": 1.0}[self.form]
+        octagon = 2 * (math.sqrt(2.0) - 1.0)
+        factor = {"cylinder": math.pi / 4, "hexagon": math.sqrt(3) / 2, "box": 1.0, "octagon": octagon}[
+            self.form
+        ]
         return factor * (self.across_mm * 1e-3) ** 2
 
 
@@ -112,7 +126,7 @@ class PartType:
 def _shapes(sections: tuple[Section, ...], oversize_m: float = 0.0) -> list[Shape]:
     """What collides.
 
-    A hexagon is the union of three boxes, without the margin that the engine gives to hulls.
+    A hexagon is the union of three boxes, an octagon of four: hulls would get a margin from the engine.
     """
     shapes: list[Shape] = []
     z = -sum(s.height_mm for s in sections) * 5e-4
@@ -124,8 +138,9 @@ def _shapes(sections: tuple[Section, ...], oversize_m: float = 0.0) -> list[Shap
         elif s.form == "box":
             shapes.append(Shape("box", (across, across, height), at, visible=False))
         else:
-            size = (across, HEXAGON_FLAT * across / math.sqrt(3.0), height)
-            turns = ((0.0, 0.0, k * math.pi / 3) for k in range(3))
+            n = FORMS[s.form]
+            size = (across, HEXAGON_FLAT * across * math.tan(math.pi / n), height)
+            turns = ((0.0, 0.0, 2 * k * math.pi / n) for k in range(n // 2))
             shapes += [Shape("box", size, at, turn, visible=False) for turn in turns]
         z += height
     return shapes
@@ -169,6 +184,27 @@ def _sizes(family: str, data: Mapping[str, Any]) -> dict[str, PartType]:
         )
         for size, sections in data["sizes"].items()
     }
+
+
+@lru_cache(maxsize=16)
+def held_out(assets: int) -> Mapping[str, Mapping[str, PartType]]:
+    """Families that nothing learns from, by family and size: forms and ranges of sizes are data.
+
+    Args:
+        assets: Seed of the sizes; each family's and size's follow from it alone.
+    """
+    folder, found = files("configs") / "parts" / "held_out", {}
+    for name in sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")):
+        source = f"configs/parts/held_out/{name}.yaml"
+        data: dict[str, Any] = read_yaml((folder / f"{name}.yaml").read_text(encoding="utf-8"), source)
+        for size, sections in data["sizes"].items():
+            rng = np.random.default_rng([assets, zlib.crc32(f"{name} {size}".encode())])
+            for section in sections:
+                for key in ("across_mm", "height_mm"):
+                    low, high = (round(limit / GRID_MM) for limit in section[key])
+                    section[key] = round(int(rng.integers(low, high + 1)) * GRID_MM, 1)
+        found[name] = _sizes(name, data)
+    return found
 
 
 @cache

@@ -9,8 +9,11 @@ from operator import mul
 from typing import Any
 
 from envs.cell import level_reach, plate
+from envs.cell.cut import Cut
 from envs.cell.draw import Candidate, Draw
-from envs.cell.layout import CAMERAS, LEVEL_CAMERAS, TABLE_Y_M, Layout, scenery
+from envs.cell.furnish import furnish, mounted
+from envs.cell.layout import CAMERAS, LEVEL_CAMERAS, TABLE_Y_M, Layout
+from envs.cell.look import livery, painted
 from envs.cell.part_state import PartState as PartState
 from envs.cell.parts import COLOURS, PartType
 from envs.cell.seating import sensed_gap_m, upright
@@ -22,8 +25,8 @@ from robots.gripper import GripperSpec
 from robots.machine_body import JAWS_OPEN_M, MachineSpec
 from robots.machine_tool import MachineState, MachineTool
 from robots.plc import Plc
-from robots.scene_types import CameraSpec, Surface
-from robots.spec import ArmSpec, Vec3
+from robots.scene_types import CameraSpec, Light, Surface
+from robots.spec import ZERO, ArmSpec, Vec3
 from robots.workholding import Clamp
 from robots.world import World
 
@@ -35,8 +38,14 @@ FIXTURES = frozenset(("tray", "table", "floor", "machine", "chuck", "vise", "doo
 CLEAR_OF_GAUGE_M = 0.035
 # Where a tool is tilted, before the front of a machine with a level spindle.
 BEFORE_DOOR_M = 0.11
+# What stands, turned by a quarter about -y: `laid` as a quaternion.
+LYING = (0.0, -math.sqrt(0.5), 0.0, math.sqrt(0.5))
 # How far the table reaches along y where stations stand on it.
 WIDE_TABLE_Y_M = 0.42
+
+
+class NotFinite(ArithmeticError):
+    """The engine gave a number that is not finite; only a rebuild heals that."""
 
 
 @dataclass(slots=True)
@@ -87,6 +96,7 @@ class Cell:
             door_x_m = self.machine_spec.front_x_m - BEFORE_DOOR_M
             self.layout = replace(self.layout, door_x_m=door_x_m, travel_z_m=self.machine_spec.chuck_m[2])
             level_reach.check(self.arm_spec, self.gripper, self.machine_spec, self.layout)
+        self._usual = self.layout
 
     # -- building ---------------------------------------------------------------------------------
     def build(self, draw: Draw) -> None:
@@ -95,9 +105,10 @@ class Cell:
         Raises:
             Unreachable: if the arm cannot reach the start pose.
         """
-        world, self.draw = self.world, draw
+        world, self.draw, self.layout = self.world, draw, draw.layout
         world.rebuild()
         self.ledger, self.time_s, self.energy_j = Ledger(), 0.0, 0.0
+        self.cut = self._cut_of(draw)
         self._build_arm(draw)
         self._build_parts(draw)
         self.machine: MachineTool | None = None
@@ -108,8 +119,7 @@ class Cell:
             for body, shapes in STATIONS[name].bodies(name, draw.hole_m).items():
                 world.add_fixed(body, shapes, Surface(0.4), xyz_m=(x, y, 0.0))
         back_m = WIDE_TABLE_Y_M if self.station_names else TABLE_Y_M[1]
-        for name, shapes in scenery(self.layout, draw.table, back_m).items():
-            world.add_fixed(name, shapes, Surface(0.4))
+        furnish(world, draw.layout, draw.look, back_m, alone=self.machine_spec is None)
         self.gauge: Gauge | None = None
         if "gauge" in self.station_names:
             self.gauge = Gauge(STATIONS["gauge"].within_m, draw.gauge_error_um)
@@ -120,26 +130,38 @@ class Cell:
         pairs = zip(self.kinds, self._poses, strict=True)
         self._parts = [PartState.of(kind, *at, level=self.level) for kind, at in pairs]
 
+    def _cut_of(self, draw: Draw) -> Cut | None:
+        """What the machine's cycle does to the named part, where that is simulated."""
+        if draw.cut is None:
+            return None
+        named, (seed, nominal) = draw.candidates[0], draw.cut
+        cut = Cut(1e3 * named.kind.grip_across_m, 1e3 * named.oversize_m, seed, nominal=nominal)
+        cut.begin(self.ledger)
+        return cut
+
     def _build_arm(self, draw: Draw) -> None:
         grip = replace(
             self.gripper,
             pad_friction=draw.finger_friction / PART_FRICTION,
             force_n=self.gripper.force_n * draw.grip_share,
         )
-        self.arm = Arm(self.world, self.arm_spec, grip, self.layout.base_m)
+        self.arm = Arm(self.world, painted(self.arm_spec, draw.look.arm), grip, self.layout.base_m)
         down = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, -1.0)
         self.arm.place(self.arm.solve(draw.start_m, down))
 
     @staticmethod
     def _set_up(machine_spec: MachineSpec, draw: Draw) -> MachineSpec:
-        """The machine with its jaws set up for the named part."""
+        """The machine with its jaws set up for the named part, in its paint."""
         named = draw.candidates[0] if draw.candidates else None
         radius = named.kind.chuck_across_m / 2 + JAWS_OPEN_M if named else 0.022
-        return replace(machine_spec, jaw_radius_m=radius, jaw_wear_m=draw.jaw_wear_m)
+        spec = livery(machine_spec, draw.look.machine)
+        return replace(spec, jaw_radius_m=radius, jaw_wear_m=draw.jaw_wear_m)
 
     def _build_machine(self, machine_spec: MachineSpec, draw: Draw) -> None:
         """The machine; clamped on the named part where it starts there."""
         named, spec = draw.candidates[0] if draw.candidates else None, self._set_up(machine_spec, draw)
+        if self.cut is not None:
+            spec = replace(spec, cycle_s=self.cut.cycle_s)
         self.machine = MachineTool(self.world, spec, self._notice, draw.chuck_offset_m)
         if named is not None and named.slot == 0:
             self.machine.begin_holding(self.bodies[0], named.across_m)
@@ -169,6 +191,8 @@ class Cell:
             x, y, z = self._start_m(c, draw)
             at = (x, y, z + c.kind.height_m / 2)
             quat = (0.0, 0.0, math.sin(half), math.cos(half))
+            if self.level and not c.slot:  # it lies in the chuck
+                at, quat = (x - c.kind.height_m / 2, y, z), LYING
             # Spinning friction stands for the width of a pad's or jaw's contact patch.
             surface = Surface(PART_FRICTION, 0.005)
             self.bodies.append(self.world.add_part(f"part_{k}", link, at, quat, surface))
@@ -187,6 +211,9 @@ class Cell:
         time, ledger = self.time_s, self.ledger
         if what == "execution":
             ledger.append(time, data["state"], "machine")
+            if self.cut is not None and self.machine is not None:
+                part = upright(self.machine.spec, self._parts[0])
+                self.cut.follow(ledger, time, data["state"], part.run_out_m(self.machine.spec.chuck_m))
         elif what == "chuck":
             kind = {"OPEN": "chuck_open", "SOFT": "chuck_soft_clamped", "HARD": "chuck_clamped"}[
                 data["clamp"]
@@ -212,11 +239,17 @@ class Cell:
         self._asked = what
 
     def snapshot(self, command_m: Vec3, command_yaw_rad: float) -> Snapshot:
-        """Reads everything, lets the machine sense and its PLC scan."""
+        """Reads everything, lets the machine sense and its PLC scan.
+
+        Raises:
+            NotFinite: where the engine has lost the arm or a part.
+        """
         arm = self.arm
         hand = arm.read()
         parts = self._part_states()
         power = sum(map(abs, map(mul, hand.torque_joint_nm, hand.dq_rad_s)))
+        if not power < math.inf:
+            raise NotFinite("the arm's joints are not finite")
         self.energy_j += power * self.period_s
         # What a gripper's own sensors tell: told to close, stalled, and not at an end stop.
         gripped = arm.closed and arm.stalled and 0.004 < hand.opening_m < 2 * self.gripper.stroke_m - 0.004
@@ -252,6 +285,8 @@ class Cell:
         assert gauge is not None
         off = math.hypot(part.bottom_m[0] - at[0], part.bottom_m[1] - at[1])
         size_mm = 1e3 * (part.kind.grip_across_m + self.draw.candidates[0].oversize_m)
+        if self.cut is not None and self.cut.result is not None:
+            size_mm = self.cut.result.size_mm
         clear = math.dist(hand.position_m, part.grip_m) > CLEAR_OF_GAUGE_M
         gap = part.bottom_m[2] - at[2]
         if gauge.sense(off, gap, size_mm, clear=clear, period_s=self.period_s):
@@ -270,6 +305,8 @@ class Cell:
         for k, body in enumerate(self.bodies):
             at = pose(body)
             if at != self._poses[k]:
+                if not math.isfinite(sum(at[0])):
+                    raise NotFinite(f"the position of part_{k} is not finite")
                 self._poses[k] = at
                 self._parts[k] = PartState.of(self.kinds[k], *at, level=self.level)
         return self._parts.copy()
@@ -312,24 +349,29 @@ class Cell:
 
     # -- cameras ----------------------------------------------------------------------------------
     @property
+    def usual_layout(self) -> Layout:
+        """Where things stand in this cell unless an episode moves them."""
+        return self._usual
+
+    @property
     def cameras(self) -> dict[str, CameraSpec]:
-        """The cameras by name, as they are meant to stand."""
+        """The cameras by name, as they usually stand."""
         return LEVEL_CAMERAS if self.level else CAMERAS
 
     def camera_spec(self, name: str, *, true: bool) -> CameraSpec:
-        """A camera by name: where it truly is, or where the cell believes it to be."""
-        spec = self.cameras[name]
-        if not true:
-            return spec
-        offset = self.draw.camera_offset_m[list(self.cameras).index(name)]
-        eye = tuple(a + b for a, b in zip(spec.eye_m, offset, strict=True))
-        return replace(spec, eye_m=(eye[0], eye[1], eye[2]))
+        """A camera by name: where it truly is in this episode, or where the cell believes it to be."""
+        draw, k = self.draw, list(self.cameras).index(name)
+        follows = name == "tray"  # it is aimed at the tray, wherever that is
+        aim = (
+            [a - b for a, b in zip(draw.layout.tray_m, self._usual.tray_m, strict=True)] if follows else ZERO
+        )
+        off = draw.camera_offset_m[k] if true else ZERO
+        return mounted(self.cameras[name], draw.look.cameras[k], (aim[0], aim[1], 0.0), off)
 
     @property
-    def light(self) -> Vec3:
-        """Direction towards the light."""
-        c, s = math.cos(self.draw.light_rad), math.sin(self.draw.light_rad)
-        return (c * 0.4 + s * 0.8, s * 0.4 - c * 0.8, 1.5)
+    def light(self) -> Light:
+        """The light of this episode."""
+        return self.draw.look.light
 
     def seated(self) -> bool:
         """Whether the workholding holds hard."""

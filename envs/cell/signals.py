@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from gymnasium import spaces
 
 from envs.cell.language import TOKENS, VOCABULARY, encode
 from envs.cell.observation import Obs, box
+from envs.cell.options import CellConfig, choice
 from envs.cell.scene import Cell, Snapshot
 from robots.scene_types import CameraSpec
 
@@ -29,7 +31,7 @@ AGENT_POS_TAIL = (
 MACHINE = ("door", "clamp", "part_present", "seat", "cycle", "alarm")
 # What a pixel shows, where segmentation is asked for: labels for training, which no camera gives.
 CLASSES = ("nothing", "arm", "machine", "workholding", "fixture", "named part", "other part")
-_CLASS_OF = {"arm": 1, "machine": 2, "door": 2, "chuck": 3, "vise": 3, "part_0": 5}
+_CLASS_OF = {"arm": 1, "machine": 2, "backdrop": 2, "door": 2, "chuck": 3, "vise": 3, "part_0": 5}
 
 
 class ImageObserver:
@@ -101,12 +103,46 @@ class ImageObserver:
                 cell.camera_spec(name, true=True), self.size, self.size, light=cell.light
             )
             result[f"image_{name}"] = picture.rgb
-            result[f"calibration_{name}"] = projection(cell.cameras[name], self.size)
+            result[f"calibration_{name}"] = projection(cell.camera_spec(name, true=False), self.size)
             if self.depth:
                 result[f"depth_{name}"] = picture.depth_m.clip(0.0, 10.0)
             if self.labels:
                 result[f"segmentation_{name}"] = _classes(cell)[picture.segmentation]
         return result
+
+
+class OnDemand:
+    """Observers for whoever asks now and then.
+
+    Args:
+        config: Options of the environment.
+        joints: Of its arm.
+    """
+
+    def __init__(self, config: CellConfig, joints: int):
+        self._config, self._joints = config, joints
+        self._made: dict[tuple[Any, ...], ImageObserver] = {}
+
+    def observer(
+        self, kind: str, cameras: tuple[str, ...] = (), image_size: int = 96, *, segmentation: bool = False
+    ) -> ImageObserver:
+        """The observer of these options, made at the first call.
+
+        Raises:
+            ValueError: for an option that is refused.
+        """
+        choice("observation", kind, ("rgb", "rgbd"))
+        asked = (kind, cameras, image_size, segmentation)
+        if asked not in self._made:
+            if cameras and not self._config.pictures:
+                raise ValueError("this environment renders nothing: make it with render_mode='rgb_array'")
+            asked_for = replace(self._config, observation=kind, cameras=cameras)  # each checks its options
+            replace(asked_for, image_size=image_size, segmentation=segmentation)
+            depth = kind == "rgbd"
+            self._made[asked] = ImageObserver(
+                self._joints, cameras, image_size, depth=depth, labels=segmentation
+            )
+        return self._made[asked]
 
 
 def _classes(cell: Cell) -> npt.NDArray[np.uint8]:

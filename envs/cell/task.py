@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
+from envs.cell.candidates import ambiguous
 from envs.cell.draw import Draw
-from envs.cell.language import instruction
+from envs.cell.language import Order, say
 from envs.cell.plan import KeyPose
 from envs.cell.scene import Cell, Snapshot
 from robots.spec import Vec3
@@ -24,7 +26,9 @@ class Task(ABC):
 
     name: ClassVar[str]
     verb: ClassVar[str]
-    target: ClassVar[str] = ""
+    thing: ClassVar[str] = "target position"  # what it is about, where there are no parts
+    into: ClassVar[str] = "into"  # what stands before the target
+    target: ClassVar[str] = ""  # where the part goes, such as "chuck"
     parts: ClassVar[bool] = True
     machines: ClassVar[tuple[str, ...]] = ()  # those that it can be done with, the usual one first
     workholding: ClassVar[str] = ""  # what the named part must suit: "chuck", "vise", "" for any
@@ -60,15 +64,28 @@ class Task(ABC):
 
     def say(self, draw: Draw) -> str:
         """The episode's instruction."""
-        if not draw.candidates:
-            return f"{self.verb} the target position"
-        named = draw.candidates[0]
-        source = f" from slot {named.slot}" if named.slot else f" from the {self.workholding}"
-        part = f"{named.colour} {named.kind.word}"
-        return instruction(draw.wording, self.verb, named.kind.size, part, source, self.say_target(draw))
+        wording, named = draw.wording, draw.candidates[:1]
+        if named and ambiguous([(c.colour, c.kind.word) for c in draw.candidates], 0):
+            wording = replace(wording, sized=True)
+        return say(self.order(draw), wording, self.into)
 
-    def say_target(self, draw: Draw) -> str:
-        """Where the part goes, in words such as " into the chuck"."""
+    def order(self, draw: Draw) -> Order:
+        """What the episode's instruction asks for."""
+        if not draw.candidates:
+            return Order(self.verb, self.thing)
+        named = draw.candidates[0]
+        return Order(
+            self.verb,
+            named.kind.word,
+            named.colour,
+            named.kind.size,
+            named.slot,
+            "" if named.slot else self.workholding,
+            self.target_of(draw),
+        )
+
+    def target_of(self, draw: Draw) -> str:
+        """Where the part goes, in the usual words, such as "chuck"; "" for nowhere."""
         return self.target
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from envs.cell import level_unloading
 from envs.cell.handling import CARRY_Z_M, INSIDE_M, RISE_M, SET_DOWN_M_S, deliver, fetch
 from envs.cell.placing import PlaceTask
 from envs.cell.plan import KeyPose
@@ -21,6 +22,8 @@ def unload(cell: Cell, now: Snapshot, to_m: Vec3, within_m: float) -> list[KeyPo
         within_m: How far from there it may be let go.
     """
     machine, part = cell.machine, now.parts[0]
+    if cell.level:
+        return level_unloading.unload(cell, now, to_m, within_m)
     if machine is None or part.bottom_m[0] < cell.layout.door_x_m + INSIDE_M:
         return deliver(cell, now, to_m, within_m=within_m)
     if not now.held:
@@ -53,7 +56,7 @@ class UnloadTask(PlaceTask):
     """Take the named part out of the machine and put it on the outfeed."""
 
     verb = "unload"
-    target = " into the outfeed"
+    target = "outfeed"
     stations = ("outfeed",)
     starts_in_machine = True
     view = "left"

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from envs.machining import faults
-from envs.machining.machine import roughness_um, under_way
+from envs.machining.machine import under_way
 from envs.machining.noise import F64
 from envs.machining.process import Process
 from envs.machining.state import Lanes, State, UnderWay
+from envs.machining.surface import roughness_um
 from envs.machining.wear import flank_wear_mm
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _ROUGH_SPREAD = 0.06
 
 
 @cache
-def _grid(process: Process) -> F64:
+def grid(process: Process) -> F64:
     """(3, m): speed, feed and depth as actions; depths are those of whole numbers of passes."""
     stock, data = process.part.stock_mm, process.handbook
     passes = np.arange(1, 33)
@@ -48,14 +49,24 @@ def _rate_per_min(process: Process) -> float:
     return (process.prices.machine_per_h + process.prices.attended_share * process.prices.labour_per_h) / 60.0
 
 
-def _edge_price(process: Process) -> float:
+def edge_price(process: Process) -> float:
     """A new edge and the time to put it in."""
     labour = process.prices.labour_per_h / 60.0
     return process.prices.edge + process.times.change_min * (_rate_per_min(process) + labour)
 
 
-def expected_cost(process: Process, state: State, under: UnderWay, price_of_wear: F64) -> F64:
-    """Expected cost of a part whose offset is right, by what its cutting data risk and wear away."""
+def expected_cost(
+    process: Process, state: State, under: UnderWay, price_of_wear: F64, ra_um: F64 | None = None
+) -> F64:
+    """Expected cost of a part whose offset is right, by what its cutting data risk and wear away.
+
+    Args:
+        process: What is cut on what.
+        state: Before the part.
+        under: The part.
+        price_of_wear: Of a whole edge's life.
+        ra_um: Roughness that was measured, where it was; else the model's.
+    """
     load, prices, labour = under.load, process.prices, process.prices.labour_per_h / 60.0
     rate, wear = _rate_per_min(process), flank_wear_mm(under.used)
     spread = process.spread
@@ -65,7 +76,11 @@ def expected_cost(process: Process, state: State, under: UnderWay, price_of_wear
         spread.fixture_um * loose,
     )
     inside = 2.0 * _below(process.part.tolerance_um / sigma) - 1.0
-    ra = roughness_um(load, wear, np.zeros(len(wear), np.bool_))
+    ra = (
+        ra_um
+        if ra_um is not None
+        else roughness_um(load.feed_mm, process.tool.nose_radius_mm, wear, load.chatter)
+    )
     smooth = _below(np.log(process.part.ra_limit_um / ra) / _ROUGH_SPREAD)
     breaks, jams = faults.breakage_rate(process, load, wear), faults.jam_rate(process, load, under.coolant)
     sticky = np.clip(1.0 - load.speed_m_min / process.faults.built_up_m_min, 0.0, 1.0)
@@ -75,7 +90,7 @@ def expected_cost(process: Process, state: State, under: UnderWay, price_of_wear
         (under.waiting_min + load.cutting_min + process.times.handling_min) * rate
         + under.energy_kwh * prices.energy_per_kwh
         + (under.used - state.used) * price_of_wear
-        + breaks * (_edge_price(process) + process.faults.broken_min * stop + prices.blank)
+        + breaks * (edge_price(process) + process.faults.broken_min * stop + prices.blank)
         + jams * process.faults.jam_min * stop
         + bad * prices.escape
     )  # fmt: skip
@@ -89,16 +104,16 @@ def action(batch: Batch) -> F64:
 def _of_lane(batch: Batch, k: int) -> F64:
     from envs.machining.lots import FULL_CORRECTION_UM
 
-    process, grid = batch.process, _grid(batch.process)
-    m = grid.shape[1]
+    process, tried = batch.process, grid(batch.process)
+    m = tried.shape[1]
     lanes, state = _spread(Lanes, batch.lanes, k, 2 * m), _spread(State, batch.state, k, 2 * m)
     change = np.repeat([False, True], m)
-    both = np.concatenate([grid, grid], axis=1)
+    both = np.concatenate([tried, tried], axis=1)
     setting = batch.setting(np.stack([*both, *np.zeros((3, 2 * m)), np.ones(2 * m), -np.ones(2 * m)]))
     setting = replace(setting, change=change)
     under = under_way(process, lanes, state, setting)
     start = np.where(change, 0.0, state.used)
-    price = _edge_price(process)
+    price = edge_price(process)
     cost = expected_cost(process, replace(state, used=start), under, np.full(2 * m, price))
     # A new edge costs its price less what the life so far was worth.
     cost = cost + np.where(change, price * np.maximum(0.0, 1.0 - state.used), 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -13,6 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from envs.ledger import Ledger
 from envs.machining import best
 from envs.machining.lots import ACTIONS, LIMIT, SIGNALS, Batch
 from envs.machining.noise import F64
@@ -71,7 +72,7 @@ class ProcessEnv(gymnasium.Env[Any, NDArray[np.float32]]):
         self.render_mode = None
         self.observation_space = _observation_space(observation)
         self.action_space = spaces.Box(-1.0, 1.0, (len(ACTIONS),), np.float32)
-        self.batch = Batch(process, split, 1)
+        self.batch = Batch(process, split, 1, recorded=(0,))
         self._mode, self._over = observation, True
         self._seed, self._episode = 0, -1
         self._max_episode_steps = self.batch.process.n_parts
@@ -82,6 +83,11 @@ class ProcessEnv(gymnasium.Env[Any, NDArray[np.float32]]):
     def process(self) -> Process:
         """What is cut on what: its public figures."""
         return self.batch.process
+
+    @property
+    def ledger(self) -> Ledger:
+        """What happened in this lot so far."""
+        return self.batch.books[0].ledger
 
     @property
     def split_sha256(self) -> str:
@@ -135,6 +141,7 @@ class ProcessVectorEnv(VectorEnv):
         split: What varies.
         observation: "flat" or "signals".
         render_mode: None only.
+        recorded: Lanes whose ledgers are written; a ledger is that of the last lot that was begun.
     """
 
     metadata = {"render_modes": [], "render_fps": 20, "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
@@ -146,17 +153,21 @@ class ProcessVectorEnv(VectorEnv):
         split: str = "seen",
         observation: str = "flat",
         render_mode: None = None,
+        recorded: Sequence[int] = (),
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}: allowed is 1 or more")
         if render_mode is not None:
             raise ValueError(f"render_mode {render_mode!r}: there is nothing to draw; allowed is None")
+        for lane in recorded:
+            if not 0 <= lane < num_envs:
+                raise ValueError(f"recorded has lane {lane}: allowed are 0 to {num_envs - 1}")
         self.num_envs, self.render_mode = num_envs, None
         self.single_observation_space = _observation_space(observation)
         self.single_action_space = spaces.Box(-1.0, 1.0, (len(ACTIONS),), np.float32)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self.batch = Batch(process, split, num_envs)
+        self.batch = Batch(process, split, num_envs, recorded)
         self._mode, self._over = observation, True
         self._seeds, self._episode = np.arange(num_envs, dtype=np.uint64), -1
 
@@ -199,6 +210,11 @@ class ProcessVectorEnv(VectorEnv):
     def _observe(self) -> Any:
         return self.batch.flat() if self._mode == "flat" else _named(self.batch.signals(), (self.num_envs, 1))
 
+    @property
+    def ledgers(self) -> dict[int, Ledger]:
+        """What happened in the lots of the recorded lanes, by lane."""
+        return {lane: book.ledger for lane, book in self.batch.books.items()}
+
     def expert_action(self) -> NDArray[np.float32]:
         """(n, 8): what one who knows the hidden state would do, but not what falls by chance."""
         return np.ascontiguousarray(best.action(self.batch).T, dtype=np.float32)
@@ -220,18 +236,17 @@ def make(process: str, **options: Any) -> ProcessEnv:
     Raises:
         ValueError: for an unknown option or value, in one line.
     """
-    _known(options)
+    _known(options, ("split", "observation", "render_mode"))
     return ProcessEnv(process, **options)
 
 
 def make_vec(num_envs: int, process: str, **options: Any) -> ProcessVectorEnv:
     """Entry point of the batched environments."""
-    _known(options)
+    _known(options, ("split", "observation", "render_mode", "recorded"))
     return ProcessVectorEnv(num_envs, process, **options)
 
 
-def _known(options: Mapping[str, Any]) -> None:
-    allowed = ("split", "observation", "render_mode")
+def _known(options: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
     for name in options:
         if name not in allowed:
             raise ValueError(f"option {name!r}: allowed are {', '.join(allowed)}")

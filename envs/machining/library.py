@@ -1,4 +1,4 @@
-"""Materials, machines and tables from `configs/`, checked when they are read.
+"""Materials, machines and tables from `configs/` and from outside, checked when they are read.
 
 Each block says where its numbers are from: `source`, and `standing`, S for seen in a source, C for computed
 from one, M for memory or our own choice.
@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
 
-from configs.strict_yaml import read_yaml
+from configs import data
+from configs.records import record, unknown
 from envs.machining._check import choice
-from envs.machining._record import record, unknown
 from envs.machining.lives import LifeFit, fit_milling_lives
 from envs.machining.spec import Machine, Material, Sourced
 
@@ -150,13 +149,13 @@ class ToolLife:
 
 @cache
 def materials() -> Mapping[str, Material]:
-    """Return all materials by name, that of the file in `configs/materials/`."""
+    """Return all materials by name, that of the file."""
     return _folder(Material, "materials")
 
 
 @cache
 def machines() -> Mapping[str, Machine]:
-    """Return all machines by name, that of the file in `configs/machines/`."""
+    """Return all machines by name, that of the file."""
     return _folder(Machine, "machines")
 
 
@@ -203,14 +202,12 @@ def tool_life() -> ToolLife:
 
 
 def _file(kind: type[T], folder: str, name: str) -> T:
-    where = f"configs/{folder}/{name}.yaml"
-    text = (files("configs") / folder / f"{name}.yaml").read_text(encoding="utf-8")
-    return record(kind, read_yaml(text, where), where)
+    read = data.read(folder, name)
+    return record(kind, read.content, read.source)
 
 
 def _folder(kind: type[T], folder: str) -> Mapping[str, T]:
-    names = sorted(f.name[:-5] for f in (files("configs") / folder).iterdir() if f.name.endswith(".yaml"))
-    return MappingProxyType({name: _file(kind, folder, name) for name in names})
+    return MappingProxyType({name: _file(kind, folder, name) for name in data.names(folder)})
 
 
 def _named(what: str, name: str, known: Mapping[str, T]) -> T:

@@ -18,7 +18,6 @@ from envs.machining.cutting import (
 )
 from envs.machining.noise import F64
 from envs.machining.process import Process
-from envs.machining.surface import kinematic_roughness_um
 
 # Normal force against tangential, for pressing tool and part apart.
 NORMAL_SHARE = 0.4
@@ -41,7 +40,6 @@ class Load:
         power_kw: Drawn from the mains for cutting.
         heat: Share of full heat in spindle and drives: losses as speed^1.5, and with power.
         deflection_um: Of tool and part away from each other.
-        ra_um: Kinematic roughness.
         chatter: How far beyond the stability limit: 0 stable, at most 1.
         life_min: Life of a mean edge in the handbook's material.
         feed_mm: As cut; the drive slows down where power runs out.
@@ -54,7 +52,6 @@ class Load:
     power_kw: F64
     heat: F64
     deflection_um: F64
-    ra_um: F64
     chatter: F64
     life_min: F64
     feed_mm: F64
@@ -102,7 +99,6 @@ def load_of(process: Process, speed: F64, feed: F64, depth: F64, hard: F64, fram
     fast = rpm / spindle.max_rpm
     limit = _limit_mm(process, rpm / frame.frequency) * frame.stiffness / hard
     limit = limit * (1.0 + DAMPING_M_MIN / speed)
-    _, _, ra = kinematic_roughness_um(feed, tool.nose_radius_mm)
     handbook = process.handbook
     life = (
         tool.edge_life_min
@@ -116,7 +112,6 @@ def load_of(process: Process, speed: F64, feed: F64, depth: F64, hard: F64, fram
         power_kw=power,
         heat=np.minimum(1.0, 0.7 * fast * np.sqrt(fast) + 0.5 * power / spindle.power_kw),
         deflection_um=bend + NORMAL_SHARE * force / (tool.stiffness_n_um * frame.stiffness),
-        ra_um=ra,
         chatter=np.clip(4.0 * (depth / limit - 1.0), 0.0, 1.0),
         life_min=life,
         feed_mm=feed,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.machining.books import Books
 from envs.machining.machine import cut, fresh, reference_cost
 from envs.machining.noise import F64
 from envs.machining.process import Process, process
@@ -72,9 +73,13 @@ class Batch:
         name: Of the process.
         split_name: What varies.
         n: Lanes.
+        recorded: Lanes whose ledgers are written.
+
+    Attributes:
+        books: Writer of each recorded lane's ledger.
     """
 
-    def __init__(self, name: str, split_name: str, n: int) -> None:
+    def __init__(self, name: str, split_name: str, n: int, recorded: Sequence[int] = ()) -> None:
         self.process: Process = process(name)
         self.split = split(split_name)
         self.n = n
@@ -85,6 +90,7 @@ class Batch:
             "edge_life_min": self.process.tool.edge_life_min,
             "n_parts": self.process.n_parts,
         }
+        self.books = {lane: Books(self.process, lane) for lane in recorded}
         self._scales = np.array([[scale[s] if isinstance(s, str) else s] for s in SIGNALS.values()])
 
     def begin(self, seeds: NDArray[np.integer], episode: NDArray[np.integer]) -> None:
@@ -99,6 +105,8 @@ class Batch:
         self._changed = self._jammed = zero
         self.cost, self.spent, self.n_good, self.n_escaped = zero, zero, zero, zero
         self.energy_kwh, self.minutes = zero, zero
+        for book in self.books.values():
+            book.begin()
 
     def setting(self, action: F64) -> Setting:
         """What an action (8, n) in [-1, 1] sets."""
@@ -114,6 +122,8 @@ class Batch:
         setting = self.setting(action)
         before = self.state
         self.state, part, said = cut(self.process, self.lanes, before, setting)
+        for book in self.books.values():
+            book.write(before, setting, part)
         self._remember(setting, part, said)
         self._last, self._said = action[:3], said
         self._changed, self._jammed = part.changed.astype(float), part.jammed.astype(float)

@@ -28,6 +28,7 @@ from envs.machining.state import (
     State,
     UnderWay,
 )
+from envs.machining.surface import WORN_MM, roughness_um
 from envs.machining.thermal import lag
 from envs.machining.wear import MAX_LIFE_FRACTION, flank_wear_mm
 
@@ -41,17 +42,13 @@ WARM_UP_SHARE = 0.6
 HARDNESS_ON_WEAR = 3.0
 # Of the forces on an edge, by the end of its life: 1.3 to 1.5 is typical.
 FORCE_WHEN_WORN = 0.4
-WORN_MM = 0.3
 # Bars come in lots, a little different in hardness (estimate).
 LOT_PARTS = 16
 LOT_SPREAD = 0.04
-# Roughness that is measured against the kinematic one: 1.5 to 3 times for steel.
-ROUGHNESS_FACTOR = 1.5
-ROUGHNESS_FLOOR_UM = 0.35
 
 # Each use of randomness has a number.
 (_REPEAT, _FIXTURE, _GAUGE, _SETTING, _EDGE, _LOT, _GAP, _GAP_LONG, _ROUGH, _LOAD_READ, _VIBRATION, _AE,
- _HEAT_1, _HEAT_2, _HEAT_3) = range(15)  # fmt: skip
+ _HEAT_1, _HEAT_2, _HEAT_3, _EDGE_BROKEN, _SETTING_BROKEN) = range(17)  # fmt: skip
 
 
 def fresh(process: Process, lanes: Lanes) -> State:
@@ -60,15 +57,15 @@ def fresh(process: Process, lanes: Lanes) -> State:
     zero, none, step = np.zeros(n), np.zeros(n, np.bool_), np.zeros(n, np.uint64)
     return State(
         part=step, minute=zero, used=zero, cut_min=zero,
-        scatter=_scatter(process, key, step), offset_um=zero,
+        scatter=_scatter(process, key, step, _EDGE), offset_um=zero,
         setting_um=process.spread.setting_um * noise.normal(key, step, _SETTING),
         spindle_k=zero, feed_k=zero, coolant_k=zero, ambient_k=_shop_k(lanes, zero), probe_um=zero,
         bearing=zero, coolant_lost=none, chuck_lost=none, gap_min=zero,
     )  # fmt: skip
 
 
-def _scatter(process: Process, key: U64, step: U64) -> F64:
-    scatter: F64 = np.exp(process.tool.life_scatter * noise.normal(key, step, _EDGE))
+def _scatter(process: Process, key: U64, step: U64, use: int) -> F64:
+    scatter: F64 = np.exp(process.tool.life_scatter * noise.normal(key, step, use))
     return scatter
 
 
@@ -85,16 +82,21 @@ def hardness(lanes: Lanes, part: U64) -> F64:
     return ratio
 
 
-def renewed(process: Process, lanes: Lanes, state: State, change: Bool) -> State:
-    """Edges changed where `change` says so; the person who does it puts right what is amiss."""
+def renewed(process: Process, lanes: Lanes, state: State, change: Bool, *, broken: bool = False) -> State:
+    """Edges changed where `change` says so; the person who does it puts right what is amiss.
+
+    A part may see two: one `broken` comes after one that was changed, and draws numbers of its own.
+    """
     if not change.any():
         return state
-    setting = process.spread.setting_um * noise.normal(lanes.key, state.part + np.uint64(1), _SETTING)
+    edge, place = (_EDGE_BROKEN, _SETTING_BROKEN) if broken else (_EDGE, _SETTING)
+    after = state.part + np.uint64(1)
+    setting = process.spread.setting_um * noise.normal(lanes.key, after, place)
     return replace(
         state,
         used=np.where(change, 0.0, state.used),
         cut_min=np.where(change, 0.0, state.cut_min),
-        scatter=np.where(change, _scatter(process, lanes.key, state.part + np.uint64(1)), state.scatter),
+        scatter=np.where(change, _scatter(process, lanes.key, after, edge), state.scatter),
         setting_um=np.where(change, setting, state.setting_um),
         coolant_lost=state.coolant_lost & ~change,
         chuck_lost=state.chuck_lost & ~change,
@@ -111,7 +113,7 @@ def growth_um(process: Process, lanes: Lanes, state: State) -> F64:
     return growth
 
 
-def _warmed(process: Process, lanes: Lanes, state: State, minutes: F64, share: F64) -> State:
+def warmed(process: Process, lanes: Lanes, state: State, minutes: F64, share: F64) -> State:
     """Heat after so many minutes with spindle, drives and coolant at a share of full heat."""
     heat = process.machine_spec.thermal
 
@@ -151,15 +153,15 @@ def under_way(process: Process, lanes: Lanes, state: State, setting: Setting) ->
     warming = np.where(setting.idle == WARM_UP, times.warm_up_min, 0.0)
     waiting = np.maximum(state.gap_min, warming + np.where(setting.change, times.change_min, 0.0))
     idle = waiting - warming
-    state = _warmed(process, lanes, state, idle, still)
-    state = _warmed(process, lanes, state, warming, still + WARM_UP_SHARE)
+    state = warmed(process, lanes, state, idle, still)
+    state = warmed(process, lanes, state, warming, still + WARM_UP_SHARE)
     hard = hardness(lanes, state.part)
     worn = 1.0 + FORCE_WHEN_WORN * flank_wear_mm(state.used) / WORN_MM
     load = load_of(
         process, setting.speed_m_min, setting.feed_mm, setting.depth_mm, hard * worn,
         Frame(lanes.stiffness, lanes.frequency),
     )  # fmt: skip
-    state = _warmed(process, lanes, state, load.cutting_min, load.heat)
+    state = warmed(process, lanes, state, load.cutting_min, load.heat)
     coolant = np.where(state.coolant_lost, DRY, setting.coolant)
     life = load.life_min * LIFE_BY_COOLANT[coolant] * state.scatter
     life = life / (lanes.abrasion * hard**HARDNESS_ON_WEAR)
@@ -171,7 +173,7 @@ def under_way(process: Process, lanes: Lanes, state: State, setting: Setting) ->
     return UnderWay(
         state, load, expected_size_um(process, lanes, state, load),
         np.minimum(state.used + load.cutting_min / life * (1.0 + 2.0 * load.chatter), MAX_LIFE_FRACTION),
-        coolant, waiting, energy / 60.0,
+        coolant, waiting, energy / 60.0, cutting_kw,
     )  # fmt: skip
 
 
@@ -194,7 +196,10 @@ def cut(process: Process, lanes: Lanes, state: State, setting: Setting) -> tuple
     size = under.size_um + _chance_um(process, state, key, step, load)
     wear = flank_wear_mm(under.used)
     accident = faults.accidents(process, key, step, load, wear, under.coolant)
-    ra = roughness_um(load, wear, accident.built_up) * np.exp(0.06 * noise.normal(key, step, _ROUGH))
+    rough = roughness_um(
+        load.feed_mm, process.tool.nose_radius_mm, wear, load.chatter, accident.built_up
+    )  # fmt: skip
+    ra = rough * np.exp(0.06 * noise.normal(key, step, _ROUGH))
     ra = np.where(accident.jammed, 2.0 * ra, ra)
     limit = process.part.tolerance_um
     good = (np.abs(size) <= limit) & (ra <= process.part.ra_limit_um) & ~accident.broke
@@ -205,15 +210,15 @@ def cut(process: Process, lanes: Lanes, state: State, setting: Setting) -> tuple
     energy = under.energy_kwh + after * power.ready / 60.0
     time = under.waiting_min + load.cutting_min + after
     state = replace(state, used=under.used, cut_min=state.cut_min + load.cutting_min)
-    state = renewed(process, lanes, state, accident.broke)
-    state = _warmed(process, lanes, state, after, still)
+    state = renewed(process, lanes, state, accident.broke, broken=True)
+    state = warmed(process, lanes, state, after, still)
     state = faults.aged(process, state, key, step)
     state = replace(state, part=step + np.uint64(1), gap_min=_gap_min(process, key, step))
     part = Part(
         size_um=size, ra_um=ra, good=good, caught=caught, reading_um=np.where(setting.measure, reading, 0.0),
         measured=setting.measure, changed=setting.change | accident.broke, broke=accident.broke,
-        jammed=accident.jammed, time_min=time, cutting_min=load.cutting_min, energy_kwh=energy,
-        wear_mm=wear, chatter=load.chatter, load=load,
+        jammed=accident.jammed, time_min=time, cutting_min=load.cutting_min, cutting_kw=under.cutting_kw,
+        energy_kwh=energy, wear_mm=wear, chatter=load.chatter, load=load,
         **_costs(process, setting, accident, time, energy, bad=~good, caught=caught),
     )  # fmt: skip
     return state, part, _signals(process, lanes, state, part, key, step)
@@ -252,15 +257,6 @@ def _chance_um(process: Process, state: State, key: U64, step: U64, load: Load) 
     seat = spread.fixture_um * loose
     chance: F64 = repeat * noise.normal(key, step, _REPEAT) + seat * noise.normal(key, step, _FIXTURE)
     return chance
-
-
-def roughness_um(load: Load, wear_mm: F64, built_up: Bool) -> F64:
-    """Ra: kinematic times what is measured against it, with wear, chatter and a built-up edge."""
-    smooth = np.sqrt((ROUGHNESS_FACTOR * load.ra_um) ** 2 + ROUGHNESS_FLOOR_UM**2)
-    ra: F64 = (
-        smooth * (1.0 + 0.4 * wear_mm / WORN_MM) * (1.0 + 2.5 * load.chatter) * np.where(built_up, 1.6, 1.0)
-    )
-    return ra
 
 
 def _gap_min(process: Process, key: U64, step: U64) -> F64:

@@ -1,19 +1,17 @@
 """What a machine is to do: a lot of parts, the tool, the machine's figures, times and prices.
 
-A process is one file in `configs/processes/`; each becomes an environment of its own.
+A process is one file in `configs/processes/` or from outside; each becomes an environment of its own.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources import files
 
-from configs.strict_yaml import read_yaml
-from envs.machining._record import record, unknown
+from configs import data
+from configs.records import record
 from envs.machining.library import machine, material
 from envs.machining.spec import Kienzle, Machine
 from envs.prices import load_region
@@ -199,8 +197,7 @@ class Process:
 
 def names() -> tuple[str, ...]:
     """Names of the processes."""
-    found = (p.name for p in (files("configs") / "processes").iterdir())
-    return tuple(sorted(n.removesuffix(".yaml") for n in found if n.endswith(".yaml")))
+    return data.names("processes")
 
 
 @cache
@@ -210,11 +207,8 @@ def process(name: str) -> Process:
     Raises:
         ValueError: if there is none, or its file is wrong; one line that says where.
     """
-    if name not in names():
-        raise unknown("process", name, names())
-    source = f"configs/processes/{name}.yaml"
-    text = (files("configs") / "processes" / f"{name}.yaml").read_text(encoding="utf-8")
-    data, digest = read_yaml(text, source), hashlib.sha256(text.encode()).hexdigest()
-    if isinstance(data, dict):
-        data |= {"name": name, "sha256": digest}
-    return record(Process, data, source)
+    read = data.read("processes", name)
+    content = read.content
+    if isinstance(content, dict):
+        content = content | {"name": name, "sha256": read.sha256}
+    return record(Process, content, read.source)

@@ -128,6 +128,7 @@ class Part:
     jammed: Bool
     time_min: F64
     cutting_min: F64
+    cutting_kw: F64
     energy_kwh: F64
     wear_mm: F64
     chatter: F64
@@ -180,6 +181,7 @@ class UnderWay:
         coolant: What really flowed.
         waiting_min: Time before the cut.
         energy_kwh: Until the end of the cut.
+        cutting_kw: Power in the cut.
     """
 
     state: State
@@ -189,3 +191,4 @@ class UnderWay:
     coolant: NDArray[np.intp]
     waiting_min: F64
     energy_kwh: F64
+    cutting_kw: F64

@@ -11,11 +11,11 @@ from envs.machining._check import Array, positive, within
 from envs.machining.cutting import MAX_FEED_MM
 
 MAX_NOSE_RADIUS_MM = 100.0
-# Measured over theoretical: steel 1.5 to 3 (Sumitomo Electric); 2 is our middle of it.
-MEASURED_FACTOR = 2.0
-# Ours: a worn edge doubles the roughness at VB = 0.3 mm; chatter of one chip thickness adds three times.
-WEAR_GAIN_PER_MM = 1.0 / 0.3
-CHATTER_GAIN = 3.0
+# Measured over theoretical: steel 1.5 to 3 (Sumitomo Electric).
+MEASURED_FACTOR = 1.5
+# Ours: what the finest feed leaves, and what an edge worn to VB = 0.3 mm, chatter and a built-up edge add.
+FLOOR_UM = 0.35
+WORN_MM, WEAR_GAIN, CHATTER_GAIN, BUILT_UP_GAIN = 0.3, 0.4, 2.5, 1.6
 
 
 def kinematic_roughness_um(feed_mm: ArrayLike, nose_radius_mm: ArrayLike) -> tuple[Array, Array, Array]:
@@ -49,35 +49,34 @@ def roughness_um(
     feed_mm: ArrayLike,
     nose_radius_mm: ArrayLike,
     flank_wear_mm: ArrayLike = 0.0,
-    chatter_ratio: ArrayLike = 0.0,
+    chatter: ArrayLike = 0.0,
+    built_up: ArrayLike = False,
     measured_factor: ArrayLike = MEASURED_FACTOR,
-    min_chip_mm: ArrayLike = 0.002,
 ) -> Array:
     """Return the arithmetic mean roughness Ra in um that a gauge would find.
 
-    Ra = F [f2/(18 sqrt3 r) + m/8 (1 + m r/f2)] (1 + VB/0.3 mm) (1 + 3 x). The second term is the ridge that
-    springs back where the chip is thinner than m (Brammertz 1961, as Rt/4; from memory): it ends the gain of
-    ever finer feeds. F and the gains of wear and chatter are ours, within the ranges that handbooks give.
+    Ra = sqrt((F K)^2 + floor^2) (1 + 0.4 VB/0.3 mm) (1 + 2.5 x) b, where K is the exact kinematic one. The
+    floor ends the gain of ever finer feeds, where chips are too thin to be cut. F lies within what is
+    measured in steel; the floor and the gains of wear, chatter and a built-up edge are ours, within the
+    ranges that handbooks give.
 
     Args:
-        feed_mm: Feed per revolution or tooth, 0.005 mm or more.
-        nose_radius_mm: Nose radius r.
+        feed_mm: Feed per revolution or tooth.
+        nose_radius_mm: Nose radius.
         flank_wear_mm: VB.
-        chatter_ratio: Chatter amplitude over chip thickness x, 0 when stable.
+        chatter: How far beyond the limit of stability x: 0 stable, 1 fully.
+        built_up: Whether an edge has built up: b is 1.6 then.
         measured_factor: F, measured over theoretical: 1.5 to 3 in steel, 0.5 with a wiper edge.
-        min_chip_mm: Least chip thickness m that cuts; grows with the edge's radius.
 
     Raises:
         ValueError: for an argument out of range.
     """
-    feed = within("feed_mm", feed_mm, 0.005, MAX_FEED_MM)
-    radius = within("nose_radius_mm", nose_radius_mm, 0.001, MAX_NOSE_RADIUS_MM)
-    ideal = kinematic_roughness_um(feed, radius)[2]
-    chip = within("min_chip_mm", min_chip_mm, 0.0, 0.05)
-    ridge = chip / 8.0 * (1.0 + chip * radius / (feed * feed)) * 1e3
-    wear = 1.0 + WEAR_GAIN_PER_MM * within("flank_wear_mm", flank_wear_mm, 0.0, 5.0)
-    chatter = 1.0 + CHATTER_GAIN * within("chatter_ratio", chatter_ratio, 0.0, 10.0)
-    return within("measured_factor", measured_factor, 0.1, 10.0) * (ideal + ridge) * wear * chatter
+    ideal = kinematic_roughness_um(feed_mm, nose_radius_mm)[2]
+    rough = within("measured_factor", measured_factor, 0.1, 10.0) * ideal
+    smooth = np.sqrt(rough * rough + FLOOR_UM**2)
+    wear = 1.0 + WEAR_GAIN * within("flank_wear_mm", flank_wear_mm, 0.0, 5.0) / WORN_MM
+    shaken = 1.0 + CHATTER_GAIN * within("chatter", chatter, 0.0, 10.0)
+    return np.asarray(smooth * wear * shaken * np.where(built_up, BUILT_UP_GAIN, 1.0))
 
 
 def feed_for_roughness_mm(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.strict_yaml import read_yaml
+from configs import data
+from configs.records import unknown
 from envs.machining import noise
-from envs.machining._record import unknown
 from envs.machining.noise import F64
 from envs.machining.state import Lanes
 
@@ -70,8 +68,7 @@ class Split:
 
 def names() -> tuple[str, ...]:
     """Names of the splits."""
-    found = (p.name for p in (files("configs") / "splits" / "process").iterdir())
-    return tuple(sorted(n.removesuffix(".yaml") for n in found if n.endswith(".yaml")))
+    return data.names("splits/process")
 
 
 @cache
@@ -83,9 +80,7 @@ def split(name: str) -> Split:
     """
     if name not in names():
         raise unknown("split", name, names())
-    source = f"configs/splits/process/{name}.yaml"
-    text = (files("configs") / "splits" / "process" / f"{name}.yaml").read_text(encoding="utf-8")
-    data = read_yaml(text, source)
-    seeds = {k: (int(a), int(b)) for k, (a, b) in data["seeds"].items()}
-    factors = {k: (float(a), float(b)) for k, (a, b) in data["factors"].items()}
-    return Split(name, hashlib.sha256(text.encode()).hexdigest(), seeds, factors)
+    read = data.read("splits/process", name)
+    seeds = {k: (int(a), int(b)) for k, (a, b) in read.content["seeds"].items()}
+    factors = {k: (float(a), float(b)) for k, (a, b) in read.content["factors"].items()}
+    return Split(name, read.sha256, seeds, factors)

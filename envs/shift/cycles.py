@@ -21,7 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from envs.machining._record import unknown
+from configs.records import unknown
 from envs.shift import draws
 from envs.shift.handling import RESULTS, Blank, Conditions, Outcome, Skill
 

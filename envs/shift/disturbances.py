@@ -8,8 +8,8 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
+from configs.records import record
 from configs.strict_yaml import read_yaml
-from envs.machining._record import record
 from envs.shift import draws
 from envs.shift.handling import Conditions
 from envs.shift.spec import FACTORS, STRONGEST, Strengths

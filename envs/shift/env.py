@@ -16,8 +16,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from configs.records import unknown
 from envs.accounts import number
-from envs.machining._record import unknown
 from envs.prices import load_prices, load_region
 from envs.shift import draws
 from envs.shift.crew import First

@@ -140,8 +140,9 @@ class Parts:
         key = draws.key(floor.seed, "blank", part.number)
         blank = Blank(key, kind.family, kind.size, part.attempt)
         conditions = floor.disturbed.conditions(part.number, floor.moved, blown=blown)
-        if part.relaid:  # a person laid it down where it belongs
-            conditions = conditions._replace(nested=True)
+        if part.relaid:  # a person wiped it, cleaned the seat and laid it down where it belongs
+            left = {n: s for n, s in conditions.strengths.items() if n not in ("oil_film", "chips")}
+            conditions = conditions._replace(nested=True, strengths=left)
         if task == "load" and self.upkeep.dirty:
             dirty = max(_DIRTY, conditions.strengths.get("chips", 0))
             conditions = conditions._replace(strengths={**conditions.strengths, "chips": dirty})

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import gymnasium
 
-from envs.machining._record import unknown
+from configs.records import unknown
 from envs.shift import draws
 from envs.shift.cycles import MOVED, Group, Row, as_row
 from envs.shift.handling import Blank, Conditions, Outcome, Skill

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from configs.records import unknown
 from envs.ledger import Ledger
-from envs.machining._record import unknown
 from envs.prices import load_prices, load_region
 from envs.shift import draws
 from envs.shift.crew import First

@@ -10,8 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from configs.records import record, unknown
 from configs.strict_yaml import read_yaml
-from envs.machining._record import record, unknown
 from envs.prices import names
 from envs.shift.spec_blocks import (
     FACTORS,

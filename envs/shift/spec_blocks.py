@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from configs.figures import within
-from envs.machining._record import unknown
+from configs.records import unknown
 from envs.machining.spec import Sourced
 
 STRONGEST = 5

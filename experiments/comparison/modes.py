@@ -13,7 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from configs.figures import Figure, check_keys, read_figure, within
+from configs.figures import Figure, within
+from configs.records import check_keys, record
 from configs.strict_yaml import read_yaml
 from envs.costing import annuity_eur_per_year
 from envs.prices import Region
@@ -200,8 +201,8 @@ def load_finance(name: str, region: str) -> Finance:
         if not isinstance(regions, Mapping) or stem not in regions:
             raise unknown(f"region in {source}", stem, regions if isinstance(regions, Mapping) else ())
         here = check_keys(regions[stem], dict.fromkeys(local, True), f"{source}: {stem}")
-        numbers = {key: read_figure(values[key], f"{source}: {key}").value for key in shared}
-        numbers |= {key: read_figure(here[key], f"{source}: {stem}: {key}").value for key in local}
+        numbers = {key: record(Figure, values[key], f"{source}: {key}").value for key in shared}
+        numbers |= {key: record(Figure, here[key], f"{source}: {stem}: {key}").value for key in local}
         return Finance(**numbers)
 
 
@@ -261,6 +262,6 @@ def _entries(data: Any, where: str) -> tuple[Entry, ...]:
             raise unknown(f"unit in {where}", item["unit"], UNITS)
         if item["part"] not in PARTS:
             raise unknown(f"part in {where}", item["part"], PARTS)
-        figure = read_figure({k: v for k, v in item.items() if k not in ("what", "unit", "part")}, where)
+        figure = record(Figure, {k: v for k, v in item.items() if k not in ("what", "unit", "part")}, where)
         found.append(Entry(str(item["what"]), item["unit"], item["part"], figure))
     return tuple(found)

@@ -6,11 +6,12 @@ import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from experiments.errors import UserError
 from experiments.executor import start_worker
+from experiments.ray_start import started
+from experiments.run import usable_cores
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -89,14 +90,12 @@ def _round(
 
 def _run_on_ray(function: Callable[[J], R], jobs: Sequence[J], on_done: Callable[[J, R], None]) -> None:
     """The same on a Ray cluster, which does a dead machine's job again by itself."""
-    if find_spec("ray") is None:
-        raise UserError("executor 'ray' needs Ray, which is not installed: pip install ray, or leave it out")
-    import importlib
-
-    ray: Any = importlib.import_module("ray")
-    ray.init(ignore_reinit_error=True, log_to_driver=False)
-    remote = ray.remote(max_retries=_TRIES)(function)
-    waiting = {remote.remote(job): job for job in jobs}
-    while waiting:
-        (finished, *_), _ = ray.wait(list(waiting), num_returns=1)
-        on_done(waiting.pop(finished), ray.get(finished))
+    ray = started(usable_cores())
+    try:
+        remote = ray.remote(max_retries=_TRIES)(function)
+        waiting = {remote.remote(job): job for job in jobs}
+        while waiting:
+            (finished, *_), _ = ray.wait(list(waiting), num_returns=1)
+            on_done(waiting.pop(finished), ray.get(finished))
+    finally:
+        ray.shutdown()

@@ -25,5 +25,5 @@ def test_a_job_that_always_kills_is_told_in_one_line(tmp_path):
 
 def test_ray_that_is_not_there_is_told(monkeypatch):
     monkeypatch.setattr("experiments.comparison.pool.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="needs Ray, which is not installed"):
+    with pytest.raises(UserError, match="Ray is not installed"):
         collect([(1, "", False)], 1, "ray")

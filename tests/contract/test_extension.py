@@ -1,6 +1,7 @@
 """What a folder outside the packages adds keeps the contract; `docs/extend.md` walks through this test.
 
-`tests/extension` stands for the user's folder: a task, an arm, a part family, a factor, an agent. The
+`tests/extension` stands for the user's folder: a task, an arm, a part family, a factor, an agent, a
+lot of parts with its machine tool, material and region. The
 contract tests run on it as they are, in a process of their own: it has to be named before any import.
 """
 
@@ -47,6 +48,29 @@ print(json.dumps({
 """
 
 
+LOT = """
+import json
+import envs, gymnasium
+from agents import catalog
+from envs.machining import library
+from envs.prices import names
+from experiments.lot_books import setting_of
+env = gymnasium.make("Monozukuri/TurnStuds-v0", observation="signals")
+observation, _ = env.reset(seed=1)
+agent, over = catalog.create("machinist", "TurnStuds"), False
+while not over:
+    observation, _, _, over, info = env.step(agent.act(observation))
+bare = env.unwrapped
+print(json.dumps({
+    "ids": envs.PROCESS_IDS, "parts": bare.ledger.count("cycle_end"), "good": info["share_good"],
+    "materials": list(library.materials()), "machines": list(library.machines()), "regions": names("regions"),
+    "labour": bare.process.prices.labour_per_h, "region": setting_of(bare.process).region.name,
+    "rpm": bare.process.machine_spec.spindle.max_rpm, "kc11": bare.process.kienzle.kc11,
+    "lanes": gymnasium.make_vec("Monozukuri/TurnStuds-v0", num_envs=3).num_envs,
+}))
+"""
+
+
 def python(folders, *arguments):
     """Run Python in the project with folders from outside; returns what it did."""
     named = os.pathsep.join(map(str, folders))
@@ -87,6 +111,20 @@ def test_what_is_added_is_listed():
     assert turn != pick == seen
 
 
+def test_a_lot_from_outside_is_turned_on_a_machine_from_outside():
+    done = python([EXAMPLE], "-c", LOT)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["ids"][-1] == "Monozukuri/TurnStuds-v0"
+    for kind, name in (
+        ("materials", "free_cutting_steel"), ("machines", "bench_lathe"), ("regions", "atlantis")
+    ):  # fmt: skip
+        assert facts[kind][-1] == name
+    assert (facts["labour"], facts["region"], facts["rpm"], facts["kc11"]) == (50.0, "Atlantis", 3000, 1500)
+    assert (facts["parts"], facts["lanes"]) == (16, 3)
+    assert facts["good"] > 0.8
+
+
 def test_a_new_agent_does_a_new_task_with_a_new_arm(tmp_path):
     done = python([EXAMPLE], "-m", "experiments.evaluate", "calm", "--task", "TurnPart", "--robot", "irb120",
                   "--episodes", "4", "--out", str(tmp_path))  # fmt: skip
@@ -111,6 +149,9 @@ FACTOR = "unit: mm\nmeaning: x\nlowest: 0\nhighest: 1\nranges: {nominal: [0, 0],
 PLUG = (EXAMPLE / "parts" / "plug.yaml").read_text(encoding="utf-8")
 TASK = "from envs.cell.task import Task\nclass Halt(Task):\n    name = 'Halt'\n"
 RUN = {"task": "Reach", "agent": "expert", "robot": "panda"}
+BORE = {"task": "Bore", "agent": "handbook", "robot": "lrmate200id"}
+STUDS = (EXAMPLE / "processes" / "turn_studs.yaml").read_text(encoding="utf-8")
+LOST = STUDS.replace("bench_lathe", "lath").replace("atlantis", "us").replace("free_cutting", "mild")
 WRONG = [
     ("tasks/reach.py", "", {}, "'reach' is built in; another name is needed"),
     ("tasks/Turn-Part.py", "", {}, "small letters, digits and underscores"),
@@ -134,6 +175,10 @@ WRONG = [
     ("agents/expert.yaml", "class: agents.expert:Expert\n", {}, "'expert' is built in"),
     ("agents/a.yaml", "clas: agents.a:A\n", {"agent": "a"}, "key 'class' is missing"),
     ("agents/a.yaml", "class: agents.expert:Expert\npace: 1\n", {"agent": "a"}, "unknown key 'pace'"),
+    ("processes/turn_shafts.yaml", "", {}, "'turn_shafts' is built in"),
+    ("processes/load_chuck.yaml", "", {}, "'load_chuck' is built in"),
+    ("processes/bore.yaml", LOST, BORE, "did you mean 'lathe'?"),
+    ("materials/brass.yaml", "", BORE | {"task": "TurnShafts"}, "'brass' is built in"),
     ("task/halt.py", TASK, {}, "unknown folder; did you mean 'tasks'?"),
     ("notes/a.txt", "", {}, "holds none of the folders tasks, arms"),
 ]  # fmt: skip

@@ -126,9 +126,31 @@ def test_the_expert_loads_it_without_a_bump():
     env.close()
 
 
+def test_a_part_in_the_chuck_starts_on_the_stop_and_on_the_axis():
+    env = make("Monozukuri/UnloadChuck-v0", machine="horizontal_lathe", control="ee", observation="flat")
+    for seed in range(EPISODES):
+        env.reset(seed=seed)
+        part = upright(env.cell.machine.spec, env._now.parts[0])
+        axis = env.cell.machine.spec.chuck_m
+        assert part.run_out_m(axis) < 1e-4
+        assert abs(part.seat_gap_m(axis[2])) < 1e-4
+    env.close()
+
+
+def test_the_expert_takes_it_out_without_a_bump():
+    env = make("Monozukuri/UnloadChuck-v0", machine="horizontal_lathe", control="ee", observation="flat")
+    for seed in range(EPISODES):
+        info = episode(env, seed)[2]
+        assert info["is_success"]
+        assert info["cost"] == 0.0
+        assert info["peak_force_n"] < 60.0
+    env.close()
+
+
+@pytest.mark.parametrize(("env_id", "machine"), MACHINES)
 @pytest.mark.parametrize("robot", [arm for arm in ARMS if arm not in ("lrmate200id", "panda")])
-def test_every_arm_that_can_hold_its_tool_level_loads_it(robot):
-    env = make(MACHINES[0][0], machine=MACHINES[0][1], control="ee", observation="flat", robot=robot)
+def test_every_arm_that_can_hold_its_tool_level_does_it(robot, env_id, machine):
+    env = make(env_id, machine=machine, control="ee", observation="flat", robot=robot)
     assert sum(episode(env, seed)[2]["is_success"] for seed in range(EPISODES)) >= EPISODES - 1
     env.close()
 
@@ -141,7 +163,7 @@ def test_an_arm_that_cannot_is_refused_in_one_line():
 
 def test_a_task_that_it_is_not_for_is_refused():
     with pytest.raises(ValueError, match=r"horizontal_lathe.*vertical_lathe"):
-        make("Monozukuri/UnloadChuck-v0", machine="horizontal_lathe", control="ee")
+        make("Monozukuri/TendMachine-v0", machine="horizontal_lathe", control="ee")
 
 
 def test_state_tells_how_tool_and_part_are_turned():

@@ -6,6 +6,7 @@ import numpy as np
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 
 import tests.learning.standin  # noqa: F401 (registers the stand-in)
+from agents.checkpoint import exists
 from experiments.progress import Progress
 from experiments.rollout import EnvRequest, env_facts, run_episodes
 from experiments.run import RunDirectory
@@ -101,7 +102,7 @@ def run(agent, folder, n_steps, *, stop_at=None, resume=False, seed=3):
         seed=seed, n_steps=n_steps, quick=True, checkpoint_s=0.0,
     )  # fmt: skip
     session.stop_at = stop_at
-    if resume and (folder / "checkpoints" / "last.json").is_file():
+    if resume and exists(folder / "checkpoints", "last"):
         session.restore()
     with session:
         agent.learn(session)

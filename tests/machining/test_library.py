@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from configs.records import record
 from configs.strict_yaml import read_yaml, write_yaml
 from envs.machining import cutting, energy, library, lives, thermal, wear
-from envs.machining._record import record
 from envs.machining.chatter import stability_limit_mm, zero_order_lobes
 from envs.machining.spec import Machine, Material
 

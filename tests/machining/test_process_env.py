@@ -10,8 +10,8 @@ from gymnasium.utils.env_checker import check_env
 
 import envs
 from agents import catalog
+from configs.records import record
 from envs.machining import variation
-from envs.machining._record import record
 from envs.machining.env import OBSERVATIONS, ProcessVectorEnv
 from envs.machining.lots import ACTIONS, SIGNALS
 from envs.machining.machine import reference_cost

@@ -11,7 +11,8 @@ import envs
 from agents import catalog
 from agents.policy import Needs
 from envs.machining.lots import ACTIONS
-from experiments import benchmark, evaluation
+from experiments import evaluation
+from experiments.benchmarking import cells
 from experiments.rollout import EnvRequest
 
 PROCESS_AGENTS = ("handbook", "tuned_rules", "machinist", "oracle")
@@ -130,5 +131,5 @@ def test_benchmark_says_in_one_line_what_is_wrong(tmp_path):
 
 @pytest.mark.parametrize("name", envs.TASKS[:2] + tuple(task(i) for i in envs.PROCESS_IDS))
 def test_splits_of_a_task_are_those_that_can_be_made(name):
-    for split in benchmark.splits_of(name):
+    for split in cells.splits_of(name):
         EnvRequest(name, {"split": split}).make().close()

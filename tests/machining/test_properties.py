@@ -57,7 +57,7 @@ ELEMENTWISE = {
     surface.kinematic_roughness_um: {"feed_mm": (1e-9, 0.2), "nose_radius_mm": (0.1, 100)},
     surface.roughness_um: {
         "feed_mm": (0.005, 0.2), "nose_radius_mm": (0.1, 100), "flank_wear_mm": (0, 5),
-        "chatter_ratio": (0, 10), "measured_factor": (0.1, 10), "min_chip_mm": (0, 0.05)},
+        "chatter": (0, 10), "measured_factor": (0.1, 10)},
     surface.feed_for_roughness_mm: {
         "ra_um": (1e-9, 1e5), "nose_radius_mm": (0.001, 100), "measured_factor": (0.1, 10)},
     chatter.orthogonal_limit_mm: {

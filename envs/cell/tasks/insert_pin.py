@@ -53,8 +53,8 @@ class InsertPin(PlaceTask):
 
     name = "InsertPin"
     verb = "insert"
-    target = " into the hole of the plate"
-    families = ("shaft",)
+    target = "hole of the plate"
+    families = ("shaft", "stud")
     stations = ("plate",)
     options: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
         {"clearance_mm": (0.5, 1.0, 0.2, 0.1)}  # on the diameter

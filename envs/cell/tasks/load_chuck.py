@@ -29,7 +29,7 @@ class LoadChuck(LoadTask):
     """Load the named part into the chuck."""
 
     name = "LoadChuck"
-    target = " into the chuck"
+    target = "chuck"
     machines = ("vertical_lathe", "horizontal_lathe")
     workholding = "chuck"
     tolerance = (RUN_OUT_M, GAP_M, 0.5, 0.5, 0.5)

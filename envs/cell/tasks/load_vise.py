@@ -34,7 +34,7 @@ class LoadVise(LoadTask):
     """Load the named block into the vise."""
 
     name = "LoadVise"
-    target = " into the vise"
+    target = "vise"
     machines = ("machining_centre",)
     workholding = "vise"
     tolerance = (GAP_M, GAP_M, GAP_M, 0.5, 0.5, 0.5)

@@ -25,7 +25,8 @@ class MeasurePart(PlaceTask):
 
     name = "MeasurePart"
     verb = "measure"
-    target = " on the gauge"
+    into = "on"
+    target = "gauge"
     stations = ("gauge",)
     WITHIN_M = station("gauge").within_m
     tolerance = (WITHIN_M, GAP_M, LEAN_RAD, 0.5, 0.5, 0.5)

@@ -45,7 +45,6 @@ BESIDE_M = (0.035, 0.080)
 # So too a hand turned otherwise, or one so far below the grip point that its palm is beside the bar.
 PALM_M, WIDE_BESIDE_M = -0.040, (0.080, 0.080)
 RISE_M = HANDLE_ABOVE_M + CLEAR_M + 0.010
-WORDINGS = {"polite": "please open the door now", "short": "door: open"}
 
 
 class OpenDoor(Task):
@@ -53,6 +52,7 @@ class OpenDoor(Task):
 
     name = "OpenDoor"
     verb = "open"
+    thing = "door"
     parts = False
     machines = ("manual_lathe",)
     handle = True
@@ -68,10 +68,6 @@ class OpenDoor(Task):
         return replace(
             draw, door_ajar_m=_between(AJAR_M, ajar), door_friction_n=_between(FRICTION_N, friction)
         )
-
-    def say(self, draw: Draw) -> str:
-        """Such as "open the door"."""
-        return WORDINGS.get(draw.wording, "open the door")
 
     def achieved(self, cell: Cell, now: Snapshot) -> list[float]:
         """The door's opening (m), handle let go, hand away."""

@@ -31,8 +31,10 @@ class SortParts(PlaceTask):
     def complete(self, rng: np.random.Generator, draw: Draw, spread: float) -> Draw:
         """One of the places, each as likely."""
         name = PLACES[int(rng.integers(len(PLACES)))]
+        if draw.asked in PLACES:
+            name = draw.asked
         return replace(draw, station=name, goal_m=station(name).at_m)
 
-    def say_target(self, draw: Draw) -> str:
+    def target_of(self, draw: Draw) -> str:
         """The place's word."""
-        return f" into the {station(draw.station).word}"
+        return station(draw.station).word

@@ -9,6 +9,7 @@ hand at least 40 mm away, for 5 consecutive steps.
 
 from __future__ import annotations
 
+from envs.cell.candidates import ambiguous
 from envs.cell.draw import Draw
 from envs.cell.placing import GAP_M, LEAN_RAD, PlaceTask
 from envs.cell.scene import Cell, Snapshot
@@ -20,6 +21,7 @@ class StackParts(PlaceTask):
 
     name = "StackParts"
     verb = "stack"
+    into = "on"
     WITHIN_M = 0.008
     tolerance = (WITHIN_M, GAP_M, LEAN_RAD, 0.5, 0.5)
 
@@ -30,7 +32,10 @@ class StackParts(PlaceTask):
         x, y, z = (b + h * u for b, u in zip(below.bottom_m, below.up, strict=True))
         return (x, y, z)
 
-    def say_target(self, draw: Draw) -> str:
-        """The other part, by colour and word."""
+    def target_of(self, draw: Draw) -> str:
+        """The other part, by colour and word, and by size where those leave it open which."""
         below = draw.candidates[1]
-        return f" on the {below.colour} {below.kind.word}"
+        size = (
+            f"{below.kind.size} " if ambiguous([(c.colour, c.kind.word) for c in draw.candidates], 1) else ""
+        )
+        return f"{size}{below.colour} {below.kind.word}"

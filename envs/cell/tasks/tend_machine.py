@@ -6,7 +6,9 @@ the request to the machine; interlocks refuse what is unsafe, and a request is p
 Randomised: two to four candidates of different colour, any size and slot (the named one fits a chuck); pose,
 size, mass and friction by the split (seen: +-20 mm, any yaw, +-0.05 mm, +-10 %, combined friction 0.20-0.35);
 fixture offset (seen: +-1 mm along x and y); the hand's start (+-40 mm); the gauge's error (normal, 0.5 um).
-The cutting itself takes a fixed 3 s.
+Machine, bar and day of the cut are drawn as for a lot on a machine tool.
+The cycle turns the end that the fingers hold (`envs/cell/cut.py`): 2.9 to 5.3 s by its size, 0.5 mm off its
+diameter. The gauge reads what heat, wear and deflection left; a part clamped off the axis runs out as much.
 Success: the part has been machined and measured and stands upright within 10 mm of the middle of the outfeed,
 gap below it <= 1 mm, let go, hand at least 40 mm away, for 5 consecutive steps.
 """
@@ -40,11 +42,11 @@ class TendMachine(PlaceTask):
 
     name = "TendMachine"
     verb = "machine"
-    target = " in the chuck"
+    into = "in"
+    target = "chuck"
     machines = ("vertical_lathe",)
     workholding = "chuck"
     commands = True
-    cycle_s = 3.0
     stations = ("outfeed", "gauge")
     max_steps = 700
     weights = MappingProxyType(
@@ -56,9 +58,10 @@ class TendMachine(PlaceTask):
     _load = LoadChuck()
 
     def complete(self, rng: np.random.Generator, draw: Draw, spread: float) -> Draw:
-        """The door is closed; the gauge's error this time."""
+        """The door is closed; the gauge's error and the machine's day this time."""
         error_um = REPEATABILITY_UM * float(rng.standard_normal())
-        return replace(draw, goal_m=OUTFEED_M, door_closed=True, gauge_error_um=error_um)
+        day = int(rng.integers(2**31)), spread == 0
+        return replace(draw, goal_m=OUTFEED_M, door_closed=True, gauge_error_um=error_um, cut=day)
 
     def destination_m(self, cell: Cell, now: Snapshot) -> Vec3:
         """The seat of the chuck, then the gauge, then the outfeed."""
@@ -91,6 +94,16 @@ class TendMachine(PlaceTask):
             "measured": float(cell.measured_mm > 0.0),
             "place": base["place"] if gone else 0.0,
             "leave": base["leave"] if gone else 0.0,
+        }
+
+    def metrics(self, cell: Cell, now: Snapshot, achieved: list[float]) -> dict[str, float]:
+        """What the gauge read, and what is true of the part; not finite before it is machined."""
+        came = cell.cut.result if cell.cut is not None else None
+        return {
+            "measured_mm": cell.measured_mm,
+            "size_error_um": came.error_um if came else math.inf,
+            "part_run_out_um": came.run_out_um if came else math.inf,
+            "part_good": float(came.good) if came else 0.0,
         }
 
     # -- plan -------------------------------------------------------------------------------------------

@@ -47,6 +47,28 @@ def record(kind: type[T], data: Any, where: str) -> T:
         raise ValueError(f"{where}: {error}") from None
 
 
+def check_keys(data: Any, allowed: Mapping[str, bool], where: str) -> Mapping[str, Any]:
+    """Return `data` if it is a mapping that has no other keys than those of `allowed`.
+
+    Args:
+        data: What was read.
+        allowed: Keys, and whether each must be there.
+        where: What leads the message, such as a file's path.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if not isinstance(data, Mapping):
+        raise ValueError(f"{where} is {data!r}: allowed is a mapping of {', '.join(allowed)}")
+    for key in data:
+        if key not in allowed:
+            raise unknown(f"{where}: key", key, allowed)
+    for key, needed in allowed.items():
+        if needed and key not in data:
+            raise ValueError(f"{where}: key {key!r} is missing")
+    return data
+
+
 def _value(hint: Any, data: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return record(hint, data, where)  # type: ignore[arg-type]

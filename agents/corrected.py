@@ -1,0 +1,154 @@
+"""A machinist's rule with learned corrections: what reinforcement learning adds on a machine tool.
+
+A lot's hidden state shows only over many parts, so a corrector remembers: a filter of how the machine drifts,
+and running means of what wear is heard and felt by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents import machining
+from agents.machining import CHANGE, CORRECTION, DEPTH, FEED, FULL_CORRECTION_UM, IDLE, MEASURE, SPEED, Rules
+from agents.networks import MlpPolicy
+from agents.policy import Action, Needs, Observation, Policy
+
+# What may be corrected, and by how much in an action's own unit; coolant stays the rule's. A change of edge
+# and a gauging are asked for or called off where a correction outweighs the rule's plain yes or no.
+BOUNDS: Mapping[int, float] = {
+    SPEED: 0.5, FEED: 0.5, DEPTH: 0.5, CORRECTION: 0.25, CHANGE: 2.0, MEASURE: 3.0, IDLE: 1.4
+}  # fmt: skip
+NEEDS = Needs(observation="signals")
+# Signals that are heard and felt, and the weight of the newest part in their running means.
+_HEARD, _NEWEST = ("acoustic", "vibration_mm_s", "load_percent"), 0.25
+
+
+class Drift:
+    """A Kalman filter of the size error less the offset, linear in what the sensors say.
+
+    The error is a place, plus so much per K of spindle, shop and coolant and per minute of the edge's cut; it
+    begins at the rule's own coefficients. Variances are in um^2 (um/K, um/min), chosen on training lots.
+
+    Args:
+        rule: Whose coefficients are believed at first.
+        n: Lanes.
+    """
+
+    # A place is known to 10 um at first; a new edge moves it by 6 um, a part by 0.5 um.
+    _FIRST = (100.0, 0.5, 0.5, 0.5, 0.1)
+    _NEW_EDGE, _WALK, _READING = 36.0, 0.2, 10.0
+
+    def __init__(self, rule: Rules, n: int) -> None:
+        known = getattr(rule, "hyper", None)
+        believed = [getattr(known, name, 0.0) for name in ("um_per_k", "um_per_ambient_k", "um_per_edge_min")]
+        first = np.array([0.0, -believed[0], -believed[1], 0.0, believed[2]])
+        self._mean = np.tile(first, (n, 1))
+        self._variance = np.tile(np.diag(self._FIRST), (n, 1, 1))
+
+    def see(self, s: Mapping[str, NDArray]) -> NDArray:
+        """Take in a part; returns (5, n): expected error of the next, its deviation, three coefficients."""
+        cold = 20.0
+        x = np.stack(
+            [np.ones_like(s["edge_min"]), s["spindle_c"] - cold, s["ambient_c"] - cold,
+             s["coolant_c"] - cold, s["edge_min"]], axis=-1
+        )  # fmt: skip
+        self._variance[:, 0, 0] += self._WALK + self._NEW_EDGE * (s["changed"] > 0)
+        read = (s["parts_since_reading"] == 0) & (s["has_reading"] > 0)
+        spread, expected = self._spread(x), (self._mean * x).sum(axis=-1)
+        gain = spread / ((x * spread).sum(axis=-1) + self._READING)[:, None] * read[:, None]
+        error = s["reading_um"] - s["offset_um"] - expected
+        self._mean = self._mean + gain * error[:, None]
+        self._variance = self._variance - gain[:, :, None] * spread[:, None, :]
+        spread, expected = self._spread(x), (self._mean * x).sum(axis=-1)
+        deviation = np.sqrt(np.maximum((x * spread).sum(axis=-1), 0.0))
+        return np.stack([expected + s["offset_um"], deviation, *self._mean[:, (1, 2, 4)].T])
+
+    def _spread(self, x: NDArray) -> NDArray:
+        return np.asarray((self._variance * x[:, None, :]).sum(axis=-1))
+
+
+class Corrector:
+    """What a rule does on n machines, and what a network is told to correct it by.
+
+    Args:
+        rule: Who acts.
+        n: Machines, whose lots begin together.
+    """
+
+    def __init__(self, rule: Rules, n: int) -> None:
+        self.rule, self._drift = rule, Drift(rule, n)
+        self._heard: NDArray | None = None
+
+    def see(self, observation: Mapping[str, NDArray]) -> tuple[NDArray, NDArray]:
+        """Take in signals, (n, 1) each; returns what the rule does (n, 8) and the features (n, F) float32."""
+        s = {name: np.asarray(value, np.float64)[:, 0] for name, value in observation.items()}
+        act = np.asarray(self.rule.act(observation))
+        heard = np.stack([s[name] for name in _HEARD])
+        old = heard if self._heard is None else self._heard
+        fresh = (s["changed"] > 0) | (s["edge_min"] == 0)
+        self._heard = np.where(fresh, heard, old + _NEWEST * (heard - old))
+        drift = self._drift.see(s)
+        open_um = np.where(s["has_reading"] > 0, drift[0] + FULL_CORRECTION_UM * act[:, CORRECTION], 0.0)
+        rows = [
+            *(s[name] for name in sorted(s)), *act[:, (CORRECTION, CHANGE, MEASURE, IDLE)].T,
+            open_um, *drift[1:], *self._heard,
+        ]  # fmt: skip
+        return act, np.stack(rows, axis=-1).astype(np.float32)
+
+
+def n_features(n_signals: int) -> int:
+    """Length of the features of so many signals."""
+    return n_signals + 9 + len(_HEARD)
+
+
+def corrected(act: NDArray, correction: NDArray) -> Action:
+    """The rule's action (n, 8) with corrections (n, 7) in [-1, 1], each within its bound."""
+    moved = np.array(act, np.float32)
+    moved[:, list(BOUNDS)] += np.clip(correction, -1.0, 1.0) * np.array(list(BOUNDS.values()), np.float32)
+    return np.clip(moved, -1.0, 1.0, out=moved)
+
+
+class CorrectedRules(Policy):
+    """A rule and a small network that corrects it, on one machine.
+
+    Args:
+        rule: Who acts.
+        network: Gives the corrections.
+        needs: What the environment must offer.
+    """
+
+    def __init__(self, rule: Rules, network: MlpPolicy, needs: Needs = NEEDS) -> None:
+        self.needs, self.rule, self.network = needs, rule, network
+        self.reset("", 0)
+
+    def reset(self, instruction: str, seed: int) -> None:
+        """Forget the last lot."""
+        self._corrector = Corrector(self.rule, 1)
+
+    def act(self, observation: Observation) -> Action:
+        """The action (8,) before the next part, deterministic."""
+        if not isinstance(observation, Mapping):
+            raise TypeError("rules need the observation 'signals'")
+        act, features = self._corrector.see({k: np.asarray(v)[None] for k, v in observation.items()})
+        action: Action = corrected(act, self.network.output(features[0])[None])[0]
+        return action
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
+        """The rule's name and numbers, and the network's."""
+        values, arrays = self.network.state()
+        hyper = asdict(self.rule.hyper)  # type: ignore[attr-defined]
+        return {"rule": type(self.rule).__name__, "hyper": hyper, "network": values}, arrays
+
+    @classmethod
+    def from_state(cls, values: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> CorrectedRules:
+        """The policy whose `state` this was."""
+        kinds = {
+            kind.__name__: kind for kind in (machining.Handbook, machining.TunedRules, machining.Machinist)
+        }
+        kind = kinds[values["rule"]]
+        return cls(kind(kind.hyper_class(**values["hyper"])), MlpPolicy.from_state(values["network"], arrays))

@@ -1,0 +1,282 @@
+"""Fits the network to looks: batches, losses, averaged weights, and a state to go on from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from agents.vla.augment import Augmenter, AugmentSpec, dimmed
+from agents.vla.network import (
+    GLIMPSE,
+    HEIGHT_HIGH_M,
+    HEIGHT_LOW_M,
+    HEIGHTS,
+    STRIDE,
+    YAWS,
+    Network,
+    NetworkSpec,
+)
+from agents.vla.samples import Samples, joined
+
+_EMA_DECAY = 0.998
+# Width (cells) of the spot that heat is drawn to, and how far from it details are still learned.
+_SPOT = 0.7
+_NEAR = 0.25
+# Width (tokens) of the bell round a turn.
+_BELL = 1.5
+
+
+@dataclass(frozen=True)
+class FitSpec:
+    """How the network is fitted.
+
+    Attributes:
+        batch: Looks in a batch.
+        rate: Highest learning rate; it rises over the first hundredth and falls along a half cosine.
+        weight_decay: Decoupled weight decay.
+        drop_words: Share of words that are left out, and of words that are made unknown.
+        half: Whether to compute in bfloat16 where that is as good.
+        threads: Threads for linear algebra.
+        closer: Closer looks in a batch, besides.
+        take_share: Share of looks for a part to take in a batch; the others are for where it goes.
+    """
+
+    batch: int = 64
+    rate: float = 2e-3
+    weight_decay: float = 1e-2
+    drop_words: float = 0.10
+    half: bool = True
+    threads: int = 2
+    take_share: float = 0.75
+    closer: int = 96
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: allowed is 1 or more")
+        if not 0 < self.rate < 1 or not 0 <= self.drop_words <= 0.5:
+            raise ValueError(
+                f"rate {self.rate}, drop_words {self.drop_words}: allowed are 0 to 1 and 0 to 0.5"
+            )
+
+
+class Fitter:
+    """A network, its optimiser and the looks it learns from.
+
+    Args:
+        samples: What it learns from.
+        network: Sizes.
+        fit: How.
+        augment: How pictures are disturbed.
+        seed: Seed of weights, batches and disturbances.
+        scenes: Looks at scenes that nobody works in; half of the looks for a part are of these.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        network: NetworkSpec,
+        fit: FitSpec,
+        augment: AugmentSpec,
+        seed: int,
+        scenes: Samples | None = None,
+    ) -> None:
+        torch.set_num_threads(fit.threads)
+        torch.manual_seed(seed)
+        self.samples = joined(samples, scenes) if scenes is not None else samples
+        self.fit, self.seed = fit, seed
+        self.n_updates = 0
+        self._take, self._put = (np.flatnonzero(samples.closes == c) for c in (1, 0))
+        down, free = self.samples.turns == 1.0, self.samples.free == 1.0
+        self._turned = [np.flatnonzero(down & free), np.flatnonzero(down & ~free)]
+        self._scenes = np.arange(len(samples), len(self.samples))
+        self.network = Network(network).to(memory_format=torch.channels_last)
+        self._params = list(self.network.parameters())
+        self._ema = [p.detach().clone() for p in self._params]
+        self._adam = torch.optim.AdamW(
+            self._params, fit.rate, betas=(0.9, 0.98), weight_decay=fit.weight_decay, fused=True
+        )
+        self._augment = Augmenter(augment, samples.pictures.shape[1], seed)
+
+    def run(self, n_updates: int, n_total: int) -> dict[str, float]:
+        """Take gradient steps; return mean losses.
+
+        Args:
+            n_updates: How many.
+            n_total: How many there will be in all, which sets the learning rate.
+        """
+        sums: dict[str, float] = {}
+        self.network.train()
+        for _ in range(n_updates):
+            rng = np.random.default_rng([self.seed, self.n_updates])
+            for group in self._adam.param_groups:
+                group["lr"] = self.fit.rate * share_of_rate(self.n_updates / n_total)
+            losses = self._losses(rng)
+            total = sum(losses.values())
+            assert isinstance(total, Tensor)
+            self._adam.zero_grad(set_to_none=True)
+            total.backward()
+            torch.nn.utils.clip_grad_norm_(self._params, 5.0)
+            self._adam.step()
+            self.n_updates += 1
+            decay = min(_EMA_DECAY, self.n_updates / (self.n_updates + 10))
+            with torch.no_grad():
+                torch._foreach_lerp_(self._ema, self._params, 1 - decay)
+            for name, loss in losses.items():
+                sums[name] = sums.get(name, 0.0) + loss.item()
+        return {name: value / max(n_updates, 1) for name, value in sums.items()}
+
+    # --- One batch ----------------------------------------------------------------------------
+
+    def _losses(self, rng: np.random.Generator) -> dict[str, Tensor]:
+        batch = self.samples.take(self._drawn(rng))
+        pictures = torch.from_numpy(batch.pictures).permute(0, 3, 1, 2).float() / 255
+        pictures, pixels, turned = self._augment(
+            pictures, torch.from_numpy(batch.masks), batch.pixels, batch.turns, rng
+        )
+        which = batch.said[np.arange(len(batch)), rng.integers(batch.said.shape[1], size=len(batch))]
+        ids = torch.from_numpy(self._dropped(batch.ids[which], rng))
+        n = pictures.shape[-1] // STRIDE
+        at = pixels / STRIDE - 0.5  # in cells, from the middle of the first
+        cells = np.clip(np.floor(at + 0.5 + rng.normal(0, _NEAR, at.shape)), 0, n - 1).astype(np.int64)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.fit.half):
+            heat, features, condition = self.network.features(
+                pictures * 2 - 1, ids, torch.from_numpy(batch.places)
+            )
+            said = self.network.details(features, condition, torch.from_numpy(cells), pictures * 2 - 1)
+        offset = torch.from_numpy((at - cells).astype(np.float32))
+        # A turn to the right of the picture is one against the sense in which angles grow, seen from above.
+        yaws = batch.yaws - turned * (batch.turns == 1.0)
+        found = {
+            "heat": -(spot(at, n) * heat.float().flatten(1).log_softmax(1)).sum(1).mean(),
+            "offset": 2 * functional.smooth_l1_loss(said["offset"].float(), offset, beta=0.1),
+            "height": 0.2 * _cross(said["height"], height_target(batch.heights)),
+            "yaw": 0.1 * _cross(said["yaw"], yaw_target(yaws, batch.free)),
+            "close": 0.1 * functional.cross_entropy(said["close"].float(), torch.from_numpy(batch.closes)),
+            "look": 0.1 * functional.cross_entropy(said["look"].float(), torch.from_numpy(batch.looks)),
+        }
+        return found | ({"closer": self.closer_loss(rng)} if self.fit.closer else {})
+
+    def closer_loss(self, rng: np.random.Generator) -> Tensor:
+        """The loss of closer looks at parts to take, turned by any angle: how they are turned."""
+        n = self.fit.closer
+        half = [rows[rng.integers(len(rows), size=n // 2)] for rows in self._turned if len(rows)]
+        rows = np.concatenate(half)
+        n = len(rows)
+        batch, size = self.samples.take(rows), self.samples.pictures.shape[1]
+        angle, scale = rng.uniform(-math.pi, math.pi, n), np.exp(rng.uniform(-0.15, 0.15, n)) * GLIMPSE / size
+        c, s = scale * np.cos(angle), scale * np.sin(angle)
+        at = (batch.pixels + rng.uniform(-3, 3, (n, 2))) / (size / 2) - 1
+        # From the small picture to the large one: turned to the left by `angle`.
+        theta = np.stack([np.stack([c, s, at[:, 0]], 1), np.stack([-s, c, at[:, 1]], 1)], 1)
+        pictures = torch.from_numpy(batch.pictures).permute(0, 3, 1, 2).float() / 255
+        grid = functional.affine_grid(
+            torch.from_numpy(theta.astype(np.float32)), [n, 3, GLIMPSE, GLIMPSE], align_corners=False
+        )
+        small = functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+        small = dimmed(small, 0.25, rng)[:, torch.from_numpy(rng.permutation(3))]
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.fit.half):
+            said = self.network.closer(small * 2 - 1)
+        return _cross(said, yaw_target(batch.yaws - angle, batch.free))
+
+    def _drawn(self, rng: np.random.Generator) -> NDArray:
+        """Rows of a batch: a set share of looks for a part, which are the harder ones."""
+        n_take = round(self.fit.take_share * self.fit.batch) if len(self._put) and len(self._take) else 0
+        take = self._take if len(self._take) else self._put
+        rest = self._put if n_take else take
+        n_rest = self.fit.batch - n_take
+        n_scenes = n_take // 2 if len(self._scenes) else 0
+        drawn = ((take, n_take - n_scenes), (self._scenes, n_scenes), (rest, n_rest))
+        return np.concatenate([rows[rng.integers(len(rows), size=n)] for rows, n in drawn if n])
+
+    def _dropped(self, ids: NDArray, rng: np.random.Generator) -> NDArray:
+        """Instructions with some words left out, and some made unknown."""
+        share = self.fit.drop_words
+        if not share:
+            return ids
+        chance = rng.random(ids.shape[:2])[:, :, None]
+        strange = rng.integers(1, self.network.spec.n_buckets, ids.shape) * (ids != 0)
+        return np.where(chance < share, 0, np.where(chance < 2 * share, strange, ids))
+
+    # --- Results ------------------------------------------------------------------------------
+
+    def weights(self) -> dict[str, NDArray]:
+        """The averaged weights, by name."""
+        names = [name for name, _ in self.network.named_parameters()]
+        return {name: p.contiguous().numpy().copy() for name, p in zip(names, self._ema, strict=True)}
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
+        """Return what `restore` needs to go on exactly from here."""
+        arrays: dict[str, NDArray] = {}
+        for i, (p, ema) in enumerate(zip(self._params, self._ema, strict=True)):
+            arrays |= {f"net_{i}": p.detach().contiguous().numpy(), f"ema_{i}": ema.contiguous().numpy()}
+            for key, value in self._adam.state[p].items():
+                arrays[f"adam_{i}_{key}"] = value.contiguous().numpy()
+        return {"n_updates": self.n_updates}, arrays
+
+    def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> None:
+        """Take over what `state` returned."""
+        self.n_updates = int(values["n_updates"])
+        with torch.no_grad():
+            for i, (p, ema) in enumerate(zip(self._params, self._ema, strict=True)):
+                p.copy_(torch.from_numpy(np.array(arrays[f"net_{i}"])))
+                ema.copy_(torch.from_numpy(np.array(arrays[f"ema_{i}"])))
+                for key in ("step", "exp_avg", "exp_avg_sq"):
+                    if f"adam_{i}_{key}" in arrays:
+                        held = torch.from_numpy(np.array(arrays[f"adam_{i}_{key}"]))
+                        self._adam.state[p][key] = held if key == "step" else torch.empty_like(p).copy_(held)
+
+
+def share_of_rate(done: float) -> float:
+    """The learning rate over its highest: up over the first hundredth, down along a half cosine."""
+    return min(1.0, 100 * done + 0.01) * (0.02 + 0.49 * (1 + math.cos(math.pi * min(done, 1.0))))
+
+
+def spot(at: NDArray, n: int) -> Tensor:
+    """(b, n * n) shares of heat: a bell round the places (b, 2) (column, row), in cells."""
+    middle = np.arange(n)
+    bells = [np.exp(-(((middle - at[:, k, None]) / _SPOT) ** 2) / 2) for k in (0, 1)]
+    both = (bells[1][:, :, None] * bells[0][:, None, :]).reshape(len(at), -1)
+    return torch.from_numpy((both / (both.sum(1, keepdims=True) + 1e-12)).astype(np.float32))
+
+
+def height_target(heights_m: NDArray) -> Tensor:
+    """(b, HEIGHTS) shares of the two tokens next to each height."""
+    at = (heights_m - HEIGHT_LOW_M) / (HEIGHT_HIGH_M - HEIGHT_LOW_M) * HEIGHTS - 0.5
+    return _between(np.clip(at, 0, HEIGHTS - 1.001), HEIGHTS)
+
+
+def yaw_target(yaws_rad: NDArray, free: NDArray) -> Tensor:
+    """(b, YAWS + 1) shares of the tokens round each turn, a bell; all of the last where any turn will do.
+
+    They go round half a circle.
+    """
+    away = np.arange(YAWS) - np.mod(yaws_rad / math.pi, 1.0)[:, None] * YAWS
+    away -= YAWS * np.round(away / YAWS)
+    bells = np.exp(-((away / _BELL) ** 2) / 2)
+    bells *= (1 - free[:, None]) / bells.sum(1, keepdims=True)
+    return torch.from_numpy(np.concatenate([bells, free[:, None]], 1).astype(np.float32))
+
+
+def _between(at: NDArray, n: int) -> Tensor:
+    low = np.floor(at).astype(np.int64)
+    share = at - low
+    target = np.zeros((len(at), n), np.float32)
+    rows = np.arange(len(at))
+    np.add.at(target, (rows, low % n), 1 - share)
+    np.add.at(target, (rows, (low + 1) % n), share)
+    return torch.from_numpy(target)
+
+
+def _cross(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy less the target's own entropy: 0 is perfect."""
+    own = torch.special.entr(target).sum(1)
+    return (-(target * logits.float().log_softmax(1)).sum(1) - own).mean()

@@ -1,0 +1,174 @@
+"""Learns `vla-keyframe` from demonstrations: the expert's episodes, seen at their key poses."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from agents.catalog import AgentError
+from agents.learner import Demonstrations, Learner, Session
+from agents.policy import Needs
+from agents.vla.keyframe import CAMERAS, IMAGE_SIZE, Keyframe
+from agents.vla.seeing import Seer
+from agents.vla.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from agents.vla.samples import Samples
+
+# What lies between key poses is fixed, and fits these.
+TASKS = ("LoadChuck",)
+
+
+@dataclass(frozen=True)
+class KeyframeHyper:
+    """Hyper-parameters; those that `NetworkSpec`, `FitSpec` and `AugmentSpec` have too are explained there.
+
+    Attributes:
+        demos: Episodes of the expert to learn from.
+        noise: Disturbance of the expert's actions, so that it shows how to find back.
+        per_scene: Each scene is shown so often, with another of its parts named each time.
+        grounding: Whether to look also at scenes that nobody works in, which hold all words there are.
+        scenes: How many of them.
+        updates: Gradient steps.
+        segment: Gradient steps from one report to the next.
+        validate_every: Segments from one validation to the next, in the last half.
+        validate_episodes: Episodes of a validation.
+    """
+
+    demos: int = 2000
+    noise: float = 0.1
+    per_scene: int = 2
+    grounding: bool = False
+    scenes: int = 6000
+    updates: int = 5000
+    segment: int = 100
+    validate_every: int = 6
+    validate_episodes: int = 40
+    # the network
+    width: int = 32
+    deep: int = 64
+    blocks: int = 2
+    words: int = 48
+    film: bool = True
+    # fitting
+    batch: int = 64
+    rate: float = 2e-3
+    weight_decay: float = 1e-2
+    drop_words: float = 0.10
+    half: bool = True
+    threads: int = 2
+    take_share: float = 0.75
+    closer: int = 96
+    # disturbing pictures
+    recolour: float = 0.6
+    turn_deg: float = 30.0
+    shift: float = 0.10
+    zoom: float = 0.18
+    slant: float = 0.15
+    colour: float = 0.25
+    blur: float = 0.25
+    pixel_noise: float = 0.02
+    cut_out: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("demos", "updates", "segment", "validate_every", "validate_episodes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: allowed is 1 or more")
+        if not 0 <= self.noise <= 1:
+            raise ValueError(f"noise is {self.noise}: allowed is 0 to 1")
+
+    def of(self, kind: type, **other: Any) -> Any:
+        """The part of these that another dataclass has."""
+        mine = {f.name: getattr(self, f.name) for f in fields(kind) if hasattr(self, f.name)}
+        return kind(**{**mine, **other})
+
+
+class VlaKeyframe(Learner):
+    """Learns where hands close and open, from demonstrations; a step is a look that is learned from."""
+
+    controls = ("ee_yaw",)
+    hyper_class = KeyframeHyper
+    unit = "looks learned from"
+
+    def __init__(self, hyper: KeyframeHyper = KeyframeHyper()) -> None:
+        self.hyper = hyper
+        self.needs = Needs("rgb", "ee_yaw", CAMERAS, image_size=IMAGE_SIZE)
+
+    def default_steps(self) -> int:
+        """Return the budget of looks."""
+        return self.hyper.updates * self.hyper.batch
+
+    def check(self) -> None:
+        """Raise an error if the task is not one of `TASKS`, or sizes and shares do not fit."""
+        from agents.vla.augment import AugmentSpec
+        from agents.vla.fitting import FitSpec
+        from agents.vla.network import NetworkSpec
+
+        if self.task not in ("", *TASKS):
+            raise AgentError(
+                f"agent 'vla-keyframe' cannot learn {self.task!r}: allowed are {', '.join(TASKS)}"
+            )
+        try:
+            self.hyper.of(NetworkSpec)
+            self.hyper.of(FitSpec)
+            self.hyper.of(AugmentSpec, noise=self.hyper.pixel_noise)
+        except ValueError as error:
+            raise AgentError(str(error)) from None
+
+    def demonstrations(self, *, quick: bool) -> Demonstrations:
+        """What it wants to be shown."""
+        return Demonstrations(
+            n_episodes=8 if quick else self.hyper.demos,
+            frames="keys",
+            cameras=CAMERAS,
+            image_size=IMAGE_SIZE,
+            noise=self.hyper.noise,
+            per_scene=self.hyper.per_scene,
+        )
+
+    def _scenes(self, session: Session, tokenizer: Tokenizer) -> Samples:
+        """Looks at scenes that nobody works in."""
+        from agents.dataset import Dataset
+        from agents.vla.samples import from_dataset
+
+        n = 16 if session.quick else self.hyper.scenes
+        wanted = replace(self.demonstrations(quick=session.quick), n_episodes=n, cameras=CAMERAS)
+        return from_dataset(Dataset(session.scenes(wanted)), tokenizer, n)
+
+    def learn(self, session: Session) -> None:
+        """Collect what is missing, learn, keep the policy that does best on validation episodes."""
+        from agents.dataset import Dataset, DatasetError
+        from agents.vla.augment import AugmentSpec
+        from agents.vla.fitting import FitSpec, Fitter
+        from agents.vla.network import NetworkSpec
+        from agents.vla.samples import from_dataset
+
+        hyper, tokenizer = self.hyper, Tokenizer()
+        wanted = self.demonstrations(quick=session.quick)
+        try:
+            samples = from_dataset(Dataset(session.demonstrations(wanted)), tokenizer, wanted.n_episodes)
+        except DatasetError as error:
+            raise AgentError(str(error)) from None
+        scenes = self._scenes(session, tokenizer) if hyper.grounding else None
+        network = hyper.of(NetworkSpec, n_buckets=tokenizer.n_buckets)
+        augment = hyper.of(AugmentSpec, noise=hyper.pixel_noise)
+        fitter = Fitter(samples, network, hyper.of(FitSpec), augment, session.seed, scenes)
+        known = samples.known | (scenes.known if scenes else frozenset())
+        if session.restored is not None:
+            fitter.restore(*session.restored)
+        n_total = max(session.n_steps // hyper.batch, 1)
+        n_segment = 4 if session.quick else hyper.segment
+        n_validate = 4 if session.quick else hyper.validate_episodes
+        while fitter.n_updates < n_total:
+            losses = fitter.run(min(n_segment, n_total - fitter.n_updates), n_total)
+            session.advance(fitter.n_updates * hyper.batch - session.n_done)
+            metrics = {f"loss_{name}": loss for name, loss in losses.items()}
+            number, last = -(-fitter.n_updates // n_segment), fitter.n_updates >= n_total
+            if last or (number % hyper.validate_every == 0 and 2 * fitter.n_updates > n_total):
+                policy = Keyframe(Seer(asdict(network), fitter.weights(), tokenizer, known))
+                policy.needs = replace(self.needs)
+                episodes = session.validate(policy, n_validate).result()
+                metrics["success"] = sum(e.success for e in episodes) / len(episodes)
+                session.offer(policy, metrics["success"])
+            session.report(**metrics)
+            session.checkpoint(*fitter.state())

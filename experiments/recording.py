@@ -1,0 +1,338 @@
+"""How a demonstration is recorded: what a worker does, and what each frame holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.dataset import Feature, Packed, pack
+from agents.dataset.pack import decode
+from agents.policy import Action, Observation, Policy
+from envs.cell.plan import KeyPose, MachineWait, Wait
+from envs.cell.signals import AGENT_POS_TAIL, MACHINE
+from experiments.rollout import EnvRequest, kept_env, prepare
+from robots.machine_tool import REQUESTS
+
+# What the numbers in key.name, key.wait and key.request stand for; new names go to the end.
+KEY_NAMES = (
+    "other", "approach", "clear", "grasp", "close", "lift", "pass", "door", "above", "seat", "push",
+    "release", "retreat", "exit", "place", "settle", "insert", "line up", "ease", "hold", "wait", "reach",
+    "pull", "tilt", "blow", "clamp", "unclamp", "shut", "start", "cut", "open",
+)  # fmt: skip
+KEY_WAITS: tuple[str, ...] = (*get_args(Wait), *get_args(MachineWait))
+CODES: Mapping[str, Sequence[str]] = {
+    "key.name": KEY_NAMES, "key.wait": KEY_WAITS, "key.request": REQUESTS
+}  # fmt: skip
+# Steps between disturbances, and steps of one, on average.
+_CALM_STEPS, _BURST_STEPS = 20, 3
+_FULL_SPEED_M_S = 0.6  # of an action of size 1
+# How many numbers of an action move the hand, by the size of the action.
+_MOVES = {5: 4, 6: 4, 7: 6, 8: 6}
+_HAND = ("dx", "dy", "dz")
+_ACTIONS = {"ee_yaw": (*_HAND, "dyaw"), "ee": (*_HAND, "rx", "ry", "rz")}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is recorded of every episode, and how the agent is disturbed.
+
+    Attributes:
+        frames: "all" control periods, or only "keys": those at which a new key pose of the plan begins.
+        cameras: Whose pictures.
+        image_size: Side of the pictures in pixels.
+        masks: Whether the class of every pixel goes with them.
+        noise: Standard deviation of what is added to actions, in bursts.
+        salt: Of the noise; which noise follows from it and from the episode's seed.
+        last: Whether the observation after the last action is one more frame, with an action of zeros.
+    """
+
+    frames: str = "all"
+    cameras: tuple[str, ...] = ("tray", "chuck")
+    image_size: int = 96
+    masks: bool = True
+    noise: float = 0.0
+    salt: int = 0
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class Take:
+    """One episode to be recorded.
+
+    Attributes:
+        number: Of the episode, counted from 0 with those that fail.
+        request: The environment.
+        actor: Who acts; or None for `actions`.
+        seed: Of the episode.
+        turn: Which of the candidates that the scene can name is named; None for the one that the seed names.
+        actions: (n, d) what a person did, where one did it.
+        extra: What else is told of the episode.
+    """
+
+    number: int
+    request: EnvRequest
+    actor: Policy | None
+    seed: int
+    turn: int | None = None
+    actions: NDArray[np.float32] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What came of a take.
+
+    Attributes:
+        number: Of the take.
+        success: Whether the task was done; None where the scene has no such candidate to name.
+        packed: The episode.
+    """
+
+    number: int
+    success: bool | None
+    packed: Packed | None
+
+
+class Replayed(Policy):
+    """Does again what was done.
+
+    Args:
+        actions: (n, d).
+    """
+
+    def __init__(self, actions: NDArray[np.float32]) -> None:
+        self._actions = actions
+
+    def reset(self, instruction: str, seed: int) -> None:
+        """Begin again."""
+        self._left = iter(self._actions)
+
+    def act(self, observation: Observation) -> Action:
+        """The next action."""
+        action: Action = next(self._left)
+        return action
+
+
+class Bursts:
+    """What disturbs an agent now and then, so that it shows how to get back (as in DART, Laskey et al. 2017).
+
+    Between bursts the agent is left in peace, on average `_CALM_STEPS`. Where the plan goes slowly, since it
+    has to be precise, the disturbance shrinks as the speed does.
+
+    Args:
+        recipe: Noise and salt.
+        seed: Of the episode.
+    """
+
+    def __init__(self, recipe: Recipe, seed: int) -> None:
+        self._rng = np.random.default_rng([seed, recipe.salt])
+        self._noise = recipe.noise
+        self._calm = self._burst = 0
+
+    def disturb(self, action: NDArray[np.float32], key: KeyPose) -> NDArray[np.float32]:
+        """What is done instead of `action` on the way to `key`; the gripper and requests are left alone."""
+        if not self._noise:
+            return action
+        if self._calm == 0 and self._burst == 0:
+            self._calm = 1 + int(self._rng.exponential(_CALM_STEPS))
+            self._burst = 1 + int(self._rng.exponential(_BURST_STEPS))
+            self._offset = self._rng.normal(0, self._noise, action.shape)
+            self._offset[_MOVES.get(len(action), len(action) - 1) :] = 0.0
+        if self._calm > 0:
+            self._calm -= 1
+            return action
+        self._burst -= 1
+        share = min(1.0, key.speed_m_s / _FULL_SPEED_M_S)
+        return np.clip(action + share * self._offset, -1, 1).astype(np.float32)
+
+
+# --- What a frame holds ----------------------------------------------------------------------------
+
+
+def features_of(request: EnvRequest, recipe: Recipe) -> dict[str, Feature]:
+    """The data set's features; the environment is made for it, and may refuse its options."""
+    env = kept_env(request)
+    bare: Any = env.unwrapped
+    joints = len(bare.cell.arm_spec.joints)
+    size, hand = recipe.image_size, _ACTIONS.get(bare.config.control)
+    moves = (*(hand or [f"dq_{i + 1}" for i in range(joints)]), "gripper")
+    moves = (*moves, "request") if bare.task.commands else moves
+    position = ("x", "y", "z")
+    features = {
+        "observation.state": Feature(
+            "float32",
+            (joints + len(AGENT_POS_TAIL),),
+            (*(f"q_{i + 1}" for i in range(joints)), *AGENT_POS_TAIL),
+        ),
+        "observation.machine": Feature("float32", (len(MACHINE),), MACHINE),
+        "action": Feature("float32", (len(moves),), moves),
+        "executed": Feature("float32", (len(moves),), moves),
+    }
+    for camera in recipe.cameras:
+        features[f"observation.images.{camera}"] = Feature("image", (size, size, 3))
+        if recipe.masks:
+            features[f"observation.segmentation.{camera}"] = Feature("image", (size, size))
+        features[f"calibration.{camera}"] = Feature("float32", (3, 4))
+    return features | {
+        "key.position_m": Feature("float32", (3,), position),
+        "key.yaw_rad": Feature("float32"),
+        "key.tilt_rad": Feature("float32"),
+        "key.pan_rad": Feature("float32"),
+        "key.speed_m_s": Feature("float32"),
+        "key.close": Feature("bool"),
+        "key.index": Feature("int64"),
+        "key.name": Feature("int64"),
+        "key.wait": Feature("int64"),
+        "key.request": Feature("int64"),
+        "step": Feature("int64"),
+        "next.reward": Feature("float32"),
+        "next.done": Feature("bool"),
+        "next.success": Feature("bool"),
+    }
+
+
+def check(request: EnvRequest, recipe: Recipe, turns: int) -> None:
+    """Raise `ValueError` for what the environment refuses to show, and where it cannot name so many parts."""
+    env = kept_env(request)
+    most = max(len(env.reset(seed=seed)[1]["nameable"]) for seed in range(8 if turns > 1 else 1))
+    if 1 < turns > most:
+        raise ValueError(f"instructions_per_scene is {turns}: {request.name} names up to {max(1, most)}")
+    seen_by(env.unwrapped, recipe)
+
+
+def begun(env: gymnasium.Env, seed: int, turn: int | None) -> tuple[Any, dict[str, Any]] | None:
+    """Begin an episode; None where the scene has no part that is named in this turn.
+
+    The part that the seed names has turn 0, then come the others that the task could be about.
+    """
+    observation, info = env.reset(seed=seed)
+    if not turn:
+        return observation, info
+    others = [k for k in info["nameable"] if k != 0]
+    if len(others) < turn:
+        return None
+    return env.reset(seed=seed, options={"named": others[turn - 1]})
+
+
+def seen_by(env: Any, recipe: Recipe) -> dict[str, Any]:
+    """What cameras, robot and machine tell now."""
+    cameras = recipe.cameras
+    found = env.observe(
+        "rgb", cameras=cameras, image_size=recipe.image_size, segmentation=recipe.masks and bool(cameras)
+    )
+    row = {"observation.state": found["agent_pos"], "observation.machine": found["machine"]}
+    for camera in cameras:
+        row[f"observation.images.{camera}"] = found[f"image_{camera}"]
+        row[f"calibration.{camera}"] = found[f"calibration_{camera}"]
+        if recipe.masks:
+            row[f"observation.segmentation.{camera}"] = found[f"segmentation_{camera}"]
+    return row
+
+
+def label_of(key: KeyPose, index: int) -> dict[str, Any]:
+    """The key pose that the plan goes to now."""
+    return {
+        "key.position_m": key.position_m,
+        "key.yaw_rad": key.yaw_rad,
+        "key.tilt_rad": key.tilt_rad,
+        "key.pan_rad": key.pan_rad,
+        "key.speed_m_s": key.speed_m_s,
+        "key.close": key.close,
+        "key.index": index,
+        "key.name": KEY_NAMES.index(key.name) if key.name in KEY_NAMES else 0,
+        "key.wait": KEY_WAITS.index(key.wait),
+        "key.request": REQUESTS.index(key.request),
+    }
+
+
+# --- One episode -----------------------------------------------------------------------------------
+
+
+def record_all(_: EnvRequest, recipe: Recipe, takes: Sequence[Take]) -> list[Recorded]:
+    """Record takes in this process, one after the other."""
+    return [record(recipe, take) for take in takes]
+
+
+def record(recipe: Recipe, take: Take) -> Recorded:
+    """Record one take; everything in it follows from the take and the recipe."""
+    env = kept_env(take.request)
+    bare: Any = env.unwrapped
+    if take.actions is not None:  # a person takes longer than the limit, which is for policies
+        limit, bare._max_episode_steps = bare._max_episode_steps, len(take.actions) + 1
+    try:
+        rows, info, n_steps = _run(env, recipe, take)
+    finally:
+        if take.actions is not None:
+            bare._max_episode_steps = limit
+    if not rows:
+        return Recorded(take.number, None, None)
+    success = bool(info["is_success"])
+    rows[-1] |= {"next.done": True, "next.success": success}
+    features = features_of(take.request, recipe)
+    frames = {
+        name: np.array([row[name] for row in rows], feature.numpy) for name, feature in features.items()
+    }
+    extra = {
+        "number": take.number, "task": take.request.name, "seed": take.seed, "turn": take.turn,
+        "noise": recipe.noise, "noise_seed": [take.seed, recipe.salt], "split": bare.config.split,
+        "split_sha256": bare.split_sha256, "success": success, "n_steps": n_steps,
+        "instruction": info["instruction"], "human": take.actions is not None, **take.extra,
+    }  # fmt: skip
+    return Recorded(take.number, success, pack(features, frames, bare.paraphrases(), extra))
+
+
+def _run(
+    env: gymnasium.Env, recipe: Recipe, take: Take
+) -> tuple[list[dict[str, Any]], Mapping[str, Any], int]:
+    """The recorded frames of an episode, the last info, and how many steps it took."""
+    bare: Any = env.unwrapped
+    actor = take.actor if take.actions is None else Replayed(take.actions)
+    assert actor is not None
+    prepare(actor, env)
+    begin = begun(env, take.seed, take.turn)
+    if begin is None:
+        return [], {}, 0
+    observation, info = begin
+    actor.reset(str(info["instruction"]), take.seed)
+    bursts = Bursts(recipe, take.seed)
+    rows: list[dict[str, Any]] = []
+    mark: tuple[Any, ...] = ()
+    index, step, over = -1, 0, False
+    while not over and (take.actions is None or step < len(take.actions)):
+        key = bare.plan()[0]
+        begins = (key.name, key.close, key.wait) != mark
+        if begins:
+            mark, index = (key.name, key.close, key.wait), index + 1
+        label = np.array(actor.act(observation), np.float32)
+        done = bursts.disturb(label, key)
+        if begins or recipe.frames == "all":
+            row = {"action": label, "executed": done, "step": step, "next.reward": 0.0}
+            row |= {"next.done": False, "next.success": False}
+            rows.append({**row, **seen_by(bare, recipe), **label_of(key, index)})
+        observation, reward, terminated, truncated, info = env.step(done)
+        rows[-1]["next.reward"] += float(reward)
+        over, step = terminated or truncated, step + 1
+    if recipe.last:
+        still = np.zeros_like(label)
+        row = {"action": still, "executed": still, "step": step, "next.reward": 0.0}
+        rows.append({**row, "next.done": True, **seen_by(bare, recipe), **label_of(bare.plan()[0], index)})
+    return rows, info, step
+
+
+def differences(features: Mapping[str, Feature], expected: Mapping[str, Any], found: Packed) -> list[str]:
+    """Names of the features whose values are not the same bits; pictures are compared pixel by pixel."""
+    wrong = []
+    for name, feature in features.items():
+        again = found.columns[name]
+        if feature.is_image:
+            again = np.empty((found.length, *feature.shape), np.uint8)
+            for picture, data in zip(again, found.columns[name], strict=True):
+                decode(data, feature.shape, picture)
+        if not np.array_equal(expected[name], again):
+            wrong.append(name)
+    return wrong
