@@ -73,7 +73,7 @@ class Recovery:
     def choose(self, asked: Asked) -> Answer:
         """Return the way out whose expected cost is least: its time, and a person where it does not work."""
         money, fault = self._economy, asked.text("fault")
-        attempt = min(int(asked.number("attempts")), 2)
+        attempt = max(0, min(int(asked.number("attempts")), 2))
         waiting = asked.number("calls_waiting") * 4.0
         person = money.person_eur(money.minutes(_WORK.get(fault, "reset"))) + money.machine_eur(waiting)
         eur: dict[str, float] = {}

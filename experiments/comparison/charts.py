@@ -234,7 +234,10 @@ def heat_map(grid: Grid, title: str, negative: str, positive: str) -> str:
     canvas.text(left + 18, 48, negative)
     canvas.rect(left + 330, 37, 13, 13, _LOSS)
     canvas.text(left + 348, 48, positive)
-    scale = max([abs(v) for row in grid.values for v in row if v is not None], default=0.0) or 1.0
+    sizes = sorted(abs(v) for row in grid.values for v in row if v is not None)
+    scale = (
+        sizes[int(0.8 * (len(sizes) - 1))] if sizes else 0.0
+    ) or 1.0  # a few extremes do not pale the rest
     for j, row in enumerate(grid.values):
         y = bottom - high * (j + 1)
         canvas.text(left - 8, y + high / 2 + 4, grid.y[j], anchor="end")
@@ -242,7 +245,8 @@ def heat_map(grid: Grid, title: str, negative: str, positive: str) -> str:
             x = left + wide * i
             fill = "#b8c0c8" if value is None else _shade(_LOSS if value > 0 else _GAIN, abs(value) / scale)
             canvas.rect(x + 1, y + 1, wide - 2, high - 2, fill)
-            text = "-" if value is None else f"{value:+.3g}" + ("" if grid.sure[j][i] else " ?")
+            shown = "-" if value is None else f"{value:+.0f}" if abs(value) >= 100 else f"{value:+.3g}"
+            text = shown if value is None or grid.sure[j][i] else f"{shown} ?"
             canvas.on(x + wide / 2, y + high / 2 + 4, text, 12)
     for segment in break_even(grid):
         points = [(left + wide * x, bottom - high * y) for x, y in segment]

@@ -116,7 +116,8 @@ def best_staffing(
 ) -> tuple[int, list[dict[str, Any]]]:
     """Return the number of machines per operator with the least cost, orders on time, and the log.
 
-    On time means an on-time ratio of no less than 0.95 of the best that any number reaches.
+    On time means an on-time ratio of no less than 0.95 of the best that any number reaches; where not even half of
+    the orders can be on time, cost alone decides.
 
     Args:
         search: What is tuned, and on what.
@@ -143,6 +144,7 @@ def best_staffing(
         log.append(row)
         on_done(number, cost / good if good else float("inf"), on_time / orders if orders else 0.0)
     most = max((row["on_time_ratio"] or 0.0 for row in log), default=0.0)
-    fit = [row for row in log if (row["on_time_ratio"] or 0.0) >= 0.95 * most and row["cost_per_good_part"]]
+    least = 0.95 * most if most >= 0.5 else 0.0
+    fit = [row for row in log if (row["on_time_ratio"] or 0.0) >= least and row["cost_per_good_part"]]
     best = min(fit, key=lambda row: row["cost_per_good_part"] or float("inf"))
     return int(best["machines_per_operator"] or 1), log

@@ -65,7 +65,7 @@ def fault(attempts, tools=("call_person", "retry", "skip_slot"), name="missed_gr
 
 
 def test_pre_written_recovery_ends_with_a_person():
-    decider = create("automated")
+    decider = create("automated", {"retries": 2.0})
     decider.reset(FACTS, 0)
     tools = [decider.decide(fault(k)).tool for k in range(4)]
     assert tools == ["retry", "retry", "skip_slot", "call_person"]
@@ -94,7 +94,9 @@ def test_a_supervisor_corrects_what_the_gauge_says_and_believes_it_more_when_uns
     for spread in (1.0, 100.0):
         decider = Supervisor()
         decider.reset(FACTS, 0)
-        decider.size = decider.size.moved(0.0, spread - decider.size.variance_um2)
+        for _ in range(3):  # readings of parts before these are not believed
+            decider.decide(machining())
+        decider.size = decider.size.moved(-decider.size.mean_um, spread - decider.size.variance_um2)
         view = {"has_reading": 1.0, "parts_since_reading": 0.0, "reading_um": 10.0}
         corrections.append(decider.decide(machining(**view)).values["correction_um"])
     assert -10.0 < corrections[1] < corrections[0] < 0.0

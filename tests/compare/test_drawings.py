@@ -1,0 +1,81 @@
+"""Charts, lanes and money besides the shift, on examples whose answer is plain."""
+
+from dataclasses import replace
+
+import pytest
+
+from envs.ledger import Ledger
+from envs.prices import load_region
+from experiments.comparison.canvas import Canvas
+from experiments.comparison.charts import Bar, Grid, break_even, gantt, heat_map
+from experiments.comparison.mixing import combinations_of
+from experiments.comparison.modes import burden, load_finance, load_mode, mode_names
+from experiments.comparison.reading import lane, losses_min
+
+
+def grid(values):
+    rows = tuple(tuple(row) for row in values)
+    return Grid("x", "y", ("a", "b", "c"), ("p", "q"), rows, tuple((True,) * 3 for _ in rows))
+
+
+def test_the_break_even_line_runs_where_the_sign_turns():
+    assert break_even(grid([[-1.0, -1.0, -1.0], [-2.0, -0.5, -3.0]])) == []
+    edges = break_even(grid([[-1.0, 1.0, 1.0], [-1.0, -1.0, None]]))
+    assert sorted(edges) == [[(1.0, 0.0), (1.0, 1.0)], [(1.0, 1.0), (2.0, 1.0)]]
+
+
+def test_everything_that_is_text_is_escaped():
+    canvas = Canvas(10, 10, "<a>")
+    canvas.text(0, 0, "<b>")
+    canvas.rect(0, 0, 1, 1, "#000000", "<c>")
+    drawn = canvas.svg() + gantt({"<d>": [Bar(0, 1, "cutting", "<e>")]}, {}, "<f>")
+    drawn += heat_map(grid([[1.0, None, -1.0]] * 2), "<g>", "<h>", "<i>")
+    for letter in "abcdefghi":
+        assert f"<{letter}>" not in drawn
+
+
+def test_lanes_say_what_the_machine_did_and_why_it_stood():
+    ledger = Ledger()
+    ledger.append(0.0, "PRODUCTION", "lathe")
+    ledger.append(0.0, "ACTIVE", "lathe")
+    ledger.append(60.0, "decision", "machining", tool="standby", why="", saw={"reason": "person"})
+    ledger.append(60.0, "WAIT", "lathe")
+    ledger.append(180.0, "SETUP", "lathe")
+    ledger.append(300.0, "shift_end", "other")
+    found = [(bar.start_s, bar.end_s, bar.state) for bar in lane(ledger, "lathe")]
+    assert found == [(0.0, 60.0, "cutting"), (60.0, 180.0, "standby"), (180.0, 300.0, "setting up")]
+    assert losses_min([ledger], "lathe") == {"wait for person": 2.0, "setting up": 2.0}
+
+
+def test_capital_is_an_annuity_and_a_learned_policy_is_paid_for_only_where_there_is_one():
+    germany, finance = load_region("germany"), load_finance("default", "germany")
+    manual = burden(load_mode("manual"), germany, finance)
+    assert manual.capital_eur_per_h == pytest.approx(3000.0 * 0.1920724 / 3600.0, rel=1e-6)  # 7 years, 8 %
+    autonomous = load_mode("autonomous")
+    assert not autonomous.learned_handling
+    learned = replace(autonomous, learned_handling=True)
+    assert burden(learned, germany, finance).one_offs_eur > burden(autonomous, germany, finance).one_offs_eur
+    india = burden(autonomous, load_region("india"), load_finance("default", "india"))
+    assert india.one_offs_eur < burden(autonomous, germany, finance).one_offs_eur
+    assert india.capital_eur_per_h > burden(autonomous, germany, finance).capital_eur_per_h
+
+
+def test_all_modes_between_two_keep_what_their_parts_cost():
+    base, other = load_mode("automated"), load_mode("autonomous")
+    found = dict(combinations_of(base, other))
+    assert len(found) == 4  # both have the same handling
+    assert found[(False, False, False)].roles == base.roles
+    both = found[(False, True, True)]
+    assert both.roles == other.roles
+    what = {entry.what for entry in (*both.running, *both.one_offs)}
+    assert "licence" in what
+    assert not any("pre-written recovery" in text for text in what)
+
+
+def test_modes_that_ship_name_every_figures_source():
+    assert mode_names() == ("manual", "automated_basic", "automated", "autonomous")
+    for name in mode_names():
+        mode = load_mode(name)
+        for entry in (*mode.capital, *mode.running, *mode.one_offs, *mode.new_part_type):
+            assert entry.figure.source
+            assert entry.figure.low < entry.figure.high
