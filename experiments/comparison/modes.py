@@ -159,7 +159,7 @@ def burden(mode: Mode, region: Region, finance: Finance) -> Burden:
 
 
 def is_due(entry: Entry, mode: Mode) -> bool:
-    """Return whether a mode pays for something: data only for a learned policy, nests only for a taught one."""
+    """Return whether a mode pays for it: data only for a learned policy, nests only for a taught one."""
     return entry.part != ("taught" if mode.learned_handling else "handling")
 
 
