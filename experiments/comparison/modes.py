@@ -21,7 +21,7 @@ from envs.prices import Region
 from experiments.errors import unknown, user_input
 
 MODES = ("manual", "automated_basic", "automated", "autonomous")
-PARTS = ("cell", "handling", "process", "supervision")
+PARTS = ("cell", "taught", "handling", "process", "supervision")
 UNITS = ("eur", "operator_h", "engineer_h")
 _SECTIONS = ("capital", "running", "one_offs", "new_part_type")
 _KEYS = dict.fromkeys(
@@ -37,7 +37,8 @@ class Entry:
     Attributes:
         what: In words.
         unit: "eur", "operator_h" or "engineer_h".
-        part: What it is for: "cell", "handling" (only of a learned policy), "process" or "supervision".
+        part: What it is for: "cell", "taught" (only where handling is taught), "handling" (only of a learned
+            policy), "process" or "supervision".
         figure: How much, with source and standing.
     """
 
@@ -137,7 +138,7 @@ def burden(mode: Mode, region: Region, finance: Finance) -> Burden:
             "operator_h": wage,
             "engineer_h": wage * finance.engineer_wage_ratio,
         }
-        due = [e for e in entries if e.part != "handling" or mode.learned_handling]
+        due = [entry for entry in entries if is_due(entry, mode)]
         return sum(entry.figure.value * price[entry.unit] for entry in due)
 
     def per_h(capital_eur: float) -> float:
@@ -155,6 +156,11 @@ def burden(mode: Mode, region: Region, finance: Finance) -> Burden:
         one_offs_eur=eur(mode.one_offs),
         new_part_type_eur=eur(mode.new_part_type),
     )
+
+
+def is_due(entry: Entry, mode: Mode) -> bool:
+    """Return whether a mode pays for it: data only for a learned policy, nests only for a taught one."""
+    return entry.part != ("taught" if mode.learned_handling else "handling")
 
 
 def mode_names() -> tuple[str, ...]:

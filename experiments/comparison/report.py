@@ -18,7 +18,7 @@ from experiments.comparison.charts import (
     stacked,
     waterfall,
 )
-from experiments.comparison.modes import Mode
+from experiments.comparison.modes import Mode, is_due
 from experiments.comparison.paired import PRIMARY, Interval
 from experiments.comparison.report_more import besides, limits
 from experiments.comparison.results import MORE_IS_BETTER, Worked, causes, rows_of
@@ -202,7 +202,7 @@ def _money(worked: Sequence[Worked], plan: Plan) -> Iterator[str]:
         for mode in plan.modes
         for section in ("capital", "running", "one_offs", "new_part_type")
         for e in getattr(mode, section)
-        if e.part != "handling" or mode.learned_handling
+        if is_due(e, mode)
     ]  # fmt: skip
     yield html.heading("What each way costs besides the shift", 3)
     yield html.table(

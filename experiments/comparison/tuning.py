@@ -116,8 +116,8 @@ def best_staffing(
 ) -> tuple[int, list[dict[str, Any]]]:
     """Return the number of machines per operator with the least cost, orders on time, and the log.
 
-    On time means an on-time ratio of no less than 0.95 of the best that any number reaches; where not even half of
-    the orders can be on time, cost alone decides.
+    On time means an on-time ratio of no less than 0.95 of the best that any number reaches; where not even
+    half of the orders can be on time, cost alone decides.
 
     Args:
         search: What is tuned, and on what.
