@@ -112,6 +112,10 @@ def frame(env_id):
     return hashlib.sha256(picture.tobytes()).hexdigest(), rounded(mean)
 
 
+# Episodes of a file that may end much sooner or later on another platform.
+RETRIES = 1
+
+
 def slack(n_steps):
     """Steps that an episode may differ by: a last bit of gravity moves one loading by 12 of 85."""
     return max(3, n_steps // 5)
@@ -121,6 +125,7 @@ def outcome_differs(golden, now):
     """Return in words how an outcome is not the golden one, None where it is."""
     if golden.keys() != now.keys():
         return f"cases {sorted(now)} are not those of the golden file, {sorted(golden)}"
+    longer = []
     for name in now:
         if name == "rgb_mean":
             if np.abs(np.subtract(now[name], golden[name])).max() > COLOUR:
@@ -136,8 +141,9 @@ def outcome_differs(golden, now):
             if old["success"] != new["success"]:
                 return f"{where}: success is {new['success']}, not {old['success']}"
             if abs(old["n_steps"] - new["n_steps"]) > slack(old["n_steps"]):
-                return f"{where}: {new['n_steps']} steps, not {old['n_steps']}"
-    return None
+                longer.append(f"{where}: {new['n_steps']} steps, not {old['n_steps']}")
+    # A last bit may cost one seating its first try.
+    return "; ".join(longer) if len(longer) > RETRIES else None
 
 
 def compare(env_id, golden, fingerprint, hashes, outcome):
@@ -209,13 +215,21 @@ def test_another_platform_is_held_to_the_outcome():
         compare(env_id, golden, "there", {"expert": "rounded otherwise"}, outcome)
     for key, value, told in (
         ("success", False, "success is False, not True"),
-        ("n_steps", outcome["expert"][0]["n_steps"] + 10, "steps, not"),
+        ("n_steps", 2 * outcome["expert"][0]["n_steps"] + 20, "steps, not"),
         ("first_obs", [v + 2e-4 for v in outcome["expert"][0]["first_obs"]], "first observation"),
         ("first_obs", [0.0], "1 numbers are observed"),
     ):
-        changed = {"expert": [outcome["expert"][0] | {key: value}, *outcome["expert"][1:]]}
+        changed = {"expert": [{**episode, key: value} for episode in outcome["expert"]]}
         with pytest.raises(AssertionError, match=told):
             compare(env_id, golden, "there", hashes, changed)
+
+
+def test_one_episode_may_take_a_second_try_elsewhere():
+    env_id = "Monozukuri/Reach-v0"
+    _, outcome = computed(env_id, names=("expert",))
+    first, *others = outcome["expert"]
+    retried = {"expert": [{**first, "n_steps": 2 * first["n_steps"] + 20}, *others]}
+    assert outcome_differs(outcome, retried) is None
 
 
 def test_an_update_drops_what_no_longer_holds():
