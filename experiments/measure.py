@@ -24,7 +24,7 @@ PEER_ID = "PandaPickAndPlace-v3"
 PEER_INSTALL = "pip install panda-gym, or pip install 'monozukuri[benchmark]'"
 PICTURE_PX = (64, 96, 128)
 # Resets before memory is watched, while caches fill.
-_WARM_RESETS = 100
+_WARM_RESETS = 400
 _MEMORY_SAMPLES = 20
 _MAX_CANDIDATES = 4
 

@@ -23,6 +23,7 @@ KEY_NAMES = (
     "other", "approach", "clear", "grasp", "close", "lift", "pass", "door", "above", "seat", "push",
     "release", "retreat", "exit", "place", "settle", "insert", "line up", "ease", "hold", "wait", "reach",
     "pull", "tilt", "blow", "clamp", "unclamp", "shut", "start", "cut", "open",
+    "level", "turn down",
 )  # fmt: skip
 KEY_WAITS: tuple[str, ...] = (*get_args(Wait), *get_args(MachineWait))
 CODES: Mapping[str, Sequence[str]] = {

@@ -54,6 +54,7 @@ def test_a_handle_that_slips_out_is_fetched_again():
 def test_every_word_of_the_instruction_is_known():
     env = cells.make(ENV_ID, observation="flat")
     said = {env.reset(seed=seed)[1]["instruction"] for seed in range(20)}
-    assert {"open the door", "please open the door now", "door: open"} == said
+    assert len(said) > 3
+    assert all("open" in text and "door" in text for text in said)
     assert not any((encode(text) == 1).any() for text in said)
     env.close()
