@@ -129,20 +129,8 @@ class Ledger:
 
     def to_jsonl(self, path: str | os.PathLike[str]) -> None:
         """Save as JSON lines; the file is whole or not there at all."""
-        path = Path(path)
-        handle, temporary = tempfile.mkstemp(".tmp", f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                for event in self._events:
-                    file.write(json.dumps(event._asdict(), default=_plain, allow_nan=False) + "\n")
-                file.flush()
-                os.fchmod(file.fileno(), 0o644)  # mkstemp makes files only their owner can read
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+        lines = (json.dumps(event._asdict(), default=_plain, allow_nan=False) for event in self._events)
+        write_text_whole(path, "".join(f"{line}\n" for line in lines))
 
     @classmethod
     def from_jsonl(cls, path: str | os.PathLike[str]) -> Ledger:
@@ -159,6 +147,23 @@ class Ledger:
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{path}:{number}: not a ledger event: {error}") from None
         return ledger
+
+
+def write_text_whole(path: str | os.PathLike[str], text: str) -> None:
+    """Write a file so that it is whole or not there at all."""
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(".tmp", f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)  # mkstemp makes files only their owner can read
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
 
 
 def _plain(value: Any) -> Any:

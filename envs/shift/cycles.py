@@ -11,9 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
@@ -22,6 +20,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from configs.records import unknown
+from envs.ledger import write_text_whole
 from envs.shift import draws
 from envs.shift.handling import RESULTS, Blank, Conditions, Outcome, Skill
 
@@ -114,25 +113,13 @@ def read_table(text: str, source: str) -> Table:
 
 def write_table(table: Table, path: str | os.PathLike[str]) -> None:
     """Save a table; the file is whole or not there at all."""
-    path = Path(path)
     groups = []
     for group in table.groups:
         head = json.dumps({k: getattr(group, k) for k in KEYS[:-1]})[:-1]
         rows = ",\n   ".join(json.dumps(list(row)) for row in group.rows)
         groups.append(f'  {head}, "rows": [\n   {rows}]}}')
     text = f'{{"skill": {json.dumps(asdict(table.skill))},\n "groups": [\n' + ",\n".join(groups) + "]}\n"
-    handle, temporary = tempfile.mkstemp(".tmp", f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+    write_text_whole(path, text)
 
 
 def recorded_skills() -> tuple[str, ...]:

@@ -7,11 +7,11 @@ import pytest
 import envs  # noqa: F401 (registers the ids)
 from agents.policy import Policy, PolicyError
 from agents.vla import geometry
-from agents.vla.controls import LanguageBlind, VisionBlind
 from agents.vla.keyframe import CAMERAS, IMAGE_SIZE, Keyframe
 from agents.vla.network import Network, NetworkSpec
 from agents.vla.seeing import Seen, Seer, View, height_of, turn_of
 from agents.vla.tokenizer import Tokenizer
+from experiments.controls import Reworded, VisionBlind
 
 SMALL = {"width": 16, "deep": 16, "blocks": 1, "words": 16}
 
@@ -185,7 +185,7 @@ def test_blind_policies_get_nothing(env):
             return np.zeros(5, np.float32)
 
     spy = Spy()
-    blind = LanguageBlind(spy)
+    blind = Reworded(spy, ("",))
     blind.reset("load the red shaft", 0)
     blind.act(observation)
     assert spy.text == ""
