@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
@@ -50,6 +51,7 @@ class Recipe:
         noise: Standard deviation of what is added to actions, in bursts.
         salt: Of the noise; which noise follows from it and from the episode's seed.
         last: Whether the observation after the last action is one more frame, with an action of zeros.
+        pairs: Share of all pairs of a named part (colour, family) and the tray's surface that are shown.
     """
 
     frames: str = "all"
@@ -59,6 +61,7 @@ class Recipe:
     noise: float = 0.0
     salt: int = 0
     last: bool = False
+    pairs: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,7 @@ def features_of(request: EnvRequest, recipe: Recipe) -> dict[str, Feature]:
         "key.yaw_rad": Feature("float32"),
         "key.tilt_rad": Feature("float32"),
         "key.pan_rad": Feature("float32"),
+        "key.symmetry": Feature("int64"),
         "key.speed_m_s": Feature("float32"),
         "key.close": Feature("bool"),
         "key.index": Feature("int64"),
@@ -220,6 +224,16 @@ def begun(env: gymnasium.Env, seed: int, turn: int | None) -> tuple[Any, dict[st
     return env.reset(seed=seed, options={"named": others[turn - 1]})
 
 
+def shown(env: Any, pairs: float) -> bool:
+    """Whether the pair of named part and surface in a scene is among the share that is shown."""
+    draw = env.cell.draw
+    if pairs >= 1.0 or not draw.candidates:
+        return True
+    named, surface = draw.candidates[0], draw.look.surfaces[1]
+    pair = f"{named.colour} {named.kind.family} {surface}"
+    return zlib.crc32(pair.encode()) < pairs * 2**32
+
+
 def seen_by(env: Any, recipe: Recipe) -> dict[str, Any]:
     """What cameras, robot and machine tell now."""
     cameras = recipe.cameras
@@ -242,6 +256,7 @@ def label_of(key: KeyPose, index: int) -> dict[str, Any]:
         "key.yaw_rad": key.yaw_rad,
         "key.tilt_rad": key.tilt_rad,
         "key.pan_rad": key.pan_rad,
+        "key.symmetry": key.symmetry,
         "key.speed_m_s": key.speed_m_s,
         "key.close": key.close,
         "key.index": index,
@@ -296,7 +311,7 @@ def _run(
     assert actor is not None
     prepare(actor, env)
     begin = begun(env, take.seed, take.turn)
-    if begin is None:
+    if begin is None or not shown(bare, recipe.pairs):
         return [], {}, 0
     observation, info = begin
     actor.reset(str(info["instruction"]), take.seed)

@@ -44,7 +44,7 @@ def fetch(cell: Cell, now: Snapshot) -> list[KeyPose]:
     low = at[2] < above[2] - 0.01
     lined_up = lateral < (LOW_ALIGNED_M if low else ALIGNED_M) and turned
     grasp = KeyPose("grasp", grip, yaw, False, frame="part")
-    close = KeyPose("close", grip, yaw, True, frame="part", wait="gripped")
+    close = KeyPose("close", grip, yaw, True, frame="part", wait="gripped", symmetry=symmetry)
     if (
         lined_up
         and lateral < ALIGNED_M
@@ -139,6 +139,7 @@ def deliver(
     (x, y, _), yaw = grasp.position_m, grasp.yaw_rad
     goal = (to_m[0], to_m[1], to_m[2] + part.kind.grip_height_m)
     yaw_there = yaw if turn_rad is None else yaw + turned_by(now, turn_rad)
+    symmetry = 0 if turn_rad is None else part.kind.symmetry
     keys.append(KeyPose("lift", (x, y, max(CARRY_Z_M, grasp.position_m[2])), yaw, True, frame="part"))
     passing = around((x, y, 0.0), goal, cell.layout.base_m)
     keys += [KeyPose("pass", (u, v, CARRY_Z_M), yaw, True) for u, v in passing]
@@ -147,7 +148,7 @@ def deliver(
         *keys,
         KeyPose("above", (goal[0], goal[1], above), yaw_there, True),
         KeyPose("place", goal, yaw_there, True, SET_DOWN_M_S, wait="settled"),
-        KeyPose("release", goal, yaw_there, False, wait="open"),
+        KeyPose("release", goal, yaw_there, False, wait="open", symmetry=symmetry),
         KeyPose("retreat", (goal[0], goal[1], goal[2] + RISE_M), yaw_there, False),
     ]
 
@@ -170,7 +171,8 @@ def carry(cell: Cell, now: Snapshot, to_m: Vec3, turn_rad: float | None) -> list
     yaw = here if turn_rad is None else here + turned_by(now, turn_rad)
     high = max(CARRY_Z_M, down + RISE_M)
     place = KeyPose("place", (x, y, down), yaw, True, SET_DOWN_M_S, wait="settled")
-    rest = [replace(place, name="release", close=False, wait="open")]
+    symmetry = 0 if turn_rad is None else part.kind.symmetry
+    rest = [replace(place, name="release", close=False, wait="open", symmetry=symmetry)]
     rest.append(KeyPose("retreat", (x, y, down + RISE_M), yaw, False))
     aside = math.hypot(at[0] - x, at[1] - y)
     low = at[2] < high - 0.01
@@ -187,4 +189,4 @@ def leave(now: Snapshot) -> list[KeyPose]:
     part, at, yaw = now.parts[0], now.command_m, now.command_yaw_rad
     up = KeyPose("retreat", (at[0], at[1], part.grip_m[2] + RISE_M), yaw, False)
     wide = now.hand.opening_m > part.kind.grip_across_m + 0.010
-    return [up] if wide else [KeyPose("release", at, yaw, False, wait="open"), up]
+    return [up] if wide else [KeyPose("release", at, yaw, False, wait="open", symmetry=0), up]

@@ -88,7 +88,10 @@ CAMERAS: dict[str, CameraSpec] = {
     "tray": CameraSpec("tray", (0.185, -0.355, 0.80), (0.185, -0.3549, 0.0), (1.0, 0.0, 0.0), fov_deg=32.0),
     "chuck": CameraSpec("chuck", (0.36, -0.20, 0.55), (0.50, 0.0, 0.17), fov_deg=36.0),
     "front": CameraSpec("front", (-0.55, 0.15, 0.75), (0.45, -0.05, 0.20), fov_deg=40.0),
+    "stations": CameraSpec("stations", (0.08, 0.20, 0.98), (0.08, 0.2001, 0.0), (1.0, 0.0, 0.0), fov_deg=36),
 }
+# A camera that hangs on the post of another is moved with it, and is as far off its calibration.
+POSTS = {"stations": "front"}
 # Where a level spindle is, and a part comes to it from the side.
 LEVEL_CAMERAS = CAMERAS | {
     "chuck": CameraSpec("chuck", (0.36, -0.34, 0.74), (0.60, 0.0, 0.42), fov_deg=36.0),

@@ -165,9 +165,10 @@ class LoadTask(Task):
     def _seat_and_leave(self, cell: Cell, now: Snapshot, seat: KeyPose) -> list[KeyPose]:
         pushes = self.push(seat, cell, now)
         (x, y, z), top = pushes[-1].position_m, cell.layout.travel_z_m
+        symmetry = now.parts[0].kind.symmetry
         return [
             *pushes,
-            KeyPose("release", (x, y, z), seat.yaw_rad, False, wait="hard clamp"),
+            KeyPose("release", (x, y, z), seat.yaw_rad, False, wait="hard clamp", symmetry=symmetry),
             KeyPose("retreat", (x, y, min(top, z + RISE_M)), seat.yaw_rad, False),
             KeyPose("exit", (cell.layout.door_x_m - 0.02, y, top), seat.yaw_rad, False),
         ]
@@ -186,4 +187,5 @@ class LoadTask(Task):
         wide = now.hand.opening_m > part.kind.grip_across_m + 0.010
         if wide and cell.seated():
             return [up, out]
-        return [KeyPose("release", at, yaw, False, wait="hard clamp"), up, out]
+        symmetry = part.kind.symmetry
+        return [KeyPose("release", at, yaw, False, wait="hard clamp", symmetry=symmetry), up, out]

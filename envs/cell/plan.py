@@ -34,6 +34,7 @@ class KeyPose:
         speed_m_s: Top speed on the way there.
         frame: What the pose belongs to: "part" poses move with the part, "world" poses do not.
         request: What the machine is asked for on the way, where the robot commands it.
+        symmetry: Equal ways to turn the tool there, all the way round, fingers apart; 0 for any.
         wait: Signal that must come before the next pose; "settled" is the hand's own, at rest on the pose.
     """
 
@@ -48,6 +49,7 @@ class KeyPose:
     tilt_rad: float = 0.0
     pan_rad: float = 0.0
     turn_rad_s: float = 4.0
+    symmetry: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from envs.cell import level_reach, plate
 from envs.cell.cut import Cut
 from envs.cell.draw import Candidate, Draw
 from envs.cell.furnish import furnish, mounted
-from envs.cell.layout import CAMERAS, LEVEL_CAMERAS, TABLE_Y_M, Layout
+from envs.cell.layout import CAMERAS, LEVEL_CAMERAS, POSTS, TABLE_Y_M, Layout
 from envs.cell.look import livery, painted
 from envs.cell.part_state import PartState as PartState
 from envs.cell.parts import COLOURS, PartType
@@ -360,7 +360,7 @@ class Cell:
 
     def camera_spec(self, name: str, *, true: bool) -> CameraSpec:
         """A camera by name: where it truly is in this episode, or where the cell believes it to be."""
-        draw, k = self.draw, list(self.cameras).index(name)
+        draw, k = self.draw, list(self.cameras).index(POSTS.get(name, name))
         follows = name == "tray"  # it is aimed at the tray, wherever that is
         aim = (
             [a - b for a, b in zip(draw.layout.tray_m, self._usual.tray_m, strict=True)] if follows else ZERO

@@ -47,7 +47,7 @@ def _out(cell: Cell, at: Vec3, yaw: float, to: Vec3, hold_m: float) -> list[KeyP
         KeyPose("door", (door_x, at[1], z), yaw, True),
         KeyPose("above", (to[0], to[1], max(CARRY_Z_M, down[2] + RISE_M)), yaw, True),
         KeyPose("place", down, yaw, True, SET_DOWN_M_S, wait="settled"),
-        KeyPose("release", down, yaw, False, wait="open"),
+        KeyPose("release", down, yaw, False, wait="open", symmetry=0),
         KeyPose("retreat", (to[0], to[1], down[2] + RISE_M), yaw, False),
     ]
 

@@ -145,7 +145,7 @@ def _let_go(down: KeyPose) -> list[KeyPose]:
     """Open, then straight up."""
     x, y, z = down.position_m
     return [
-        KeyPose("release", down.position_m, down.yaw_rad, False, wait="open"),
+        KeyPose("release", down.position_m, down.yaw_rad, False, wait="open", symmetry=0),
         KeyPose("retreat", (x, y, z + RISE_M), down.yaw_rad, False),
     ]
 
