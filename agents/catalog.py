@@ -79,7 +79,7 @@ def create(
         agent = chosen(fill(hyper_class, data, source))  # type: ignore[call-arg]
     agent.needs = dataclasses.replace(agent.needs, control=control)
     if isinstance(agent, Learner):
-        agent.task = task
+        agent.take_on(task)
     return agent
 
 

@@ -89,6 +89,7 @@ class Demonstrations:
         image_size: Side of the pictures in pixels.
         noise: Standard deviation of what is added to actions, in bursts; labels are clean.
         per_scene: The same scene is shown so often, with another part named each time.
+        pairs: Share of all pairs of a named part (colour, family) and the tray's surface that are shown.
     """
 
     n_episodes: int
@@ -97,6 +98,7 @@ class Demonstrations:
     image_size: int = 96
     noise: float = 0.0
     per_scene: int = 1
+    pairs: float = 1.0
 
 
 class Pending(Protocol):
@@ -131,7 +133,7 @@ class Session(Protocol):
         """Start episodes on training seeds (numbered from 0); their steps count."""
 
     def validate(self, policy: Policy, n_episodes: int) -> Pending:
-        """Start episodes on validation seeds; their steps do not count."""
+        """Start episodes on validation seeds, shared out among the tasks; their steps do not count."""
 
     def demonstrations(self, wanted: Demonstrations) -> str:
         """Return the folder of a data set that holds them, collected first if need be."""
@@ -161,14 +163,20 @@ class Learner(ABC):
     Attributes:
         controls: The controls that it can learn.
         needs: What the environment must offer.
-        task: The task that it was made for, as the catalog was told.
+        task: The task that it was made for, or several with commas.
+        tasks: Those that one policy of it can learn together; none if it learns one at a time.
         unit: What its budget counts.
     """
 
     controls: ClassVar[tuple[str, ...]] = CONTROLS
     needs: Needs = Needs()
     task: str = ""
+    tasks: ClassVar[tuple[str, ...]] = ()
     unit: ClassVar[str] = "environment steps"
+
+    def take_on(self, task: str) -> None:
+        """Take the task, or several with commas, that it is made for; "all" stands for `tasks`."""
+        self.task = ",".join(self.tasks) if task == "all" and self.tasks else task
 
     def check(self) -> None:  # noqa: B027 (most need nothing)
         """Raise `agents.catalog.AgentError` if it cannot learn as asked, before anything is written."""

@@ -51,6 +51,8 @@ class Config:
     """Disturbance of the agent's actions; None for 0.2 where it sees true state and can mend it, else 0."""
     instructions_per_scene: int = 1
     """The same scene with so many of its candidates named in turn."""
+    pairs: float = 1.0
+    """Share of all pairs of a named part (colour, family) and the tray's surface that are shown."""
     keep_failures: bool = False
     """Keep episodes in which the task was not done."""
     format: Literal["lerobot", "minari"] = "lerobot"
@@ -72,6 +74,8 @@ class Config:
         for name in ("instructions_per_scene", "sample"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is 1 or more")
+        if not 0 < self.pairs <= 1:
+            raise ValueError(f"pairs is {self.pairs}: allowed is above 0 to 1")
         if self.noise is not None and not 0 <= self.noise <= 1:
             raise ValueError(f"noise is {self.noise}: allowed are 0 to 1")
         if self.format == "minari" and self.frames != "all":

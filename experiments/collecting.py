@@ -189,7 +189,9 @@ def recipe_of(config: Config, sources: list[Source]) -> Recipe:
         noise = _NOISE if all(isinstance(s.actor, Privileged) for s in sources) else 0.0
     cameras = tuple(name.strip() for name in config.cameras.split(",") if name.strip())
     last = config.format == "minari"
-    return Recipe(config.frames, cameras, config.image_size, config.masks, noise, config.seed, last)
+    return Recipe(
+        config.frames, cameras, config.image_size, config.masks, noise, config.seed, last, config.pairs
+    )
 
 
 def takes(config: Config, sources: list[Source], limits: tuple[int, int]) -> Iterator[Take]:
@@ -204,7 +206,11 @@ def takes(config: Config, sources: list[Source], limits: tuple[int, int]) -> Ite
 
 
 def _common(workers: Workers, sources: list[Source], recipe: Recipe, turns: int) -> dict[str, Feature]:
-    """The features of all tasks, which must be the same for them to share a data set."""
+    """The features of all tasks, which must be the same for them to share a data set.
+
+    Of several tasks, one that cannot name so many parts of a scene leaves those turns out.
+    """
+    turns = turns if len(sources) == 1 else 1
     found = [workers.call(_features, source.request, recipe, turns) for source in sources]
     for source, features in zip(sources, found, strict=True):
         if features != found[0]:

@@ -23,7 +23,9 @@ from experiments.rollout import EnvRequest, episode_seed, kept_env
 _JOB = 16
 
 
-def gather(folder: Path, wanted: Demonstrations, workers: Workers, seed: int) -> Path:
+def gather(
+    folder: Path, wanted: Demonstrations, workers: Workers, seed: int, others: Sequence[str] = ()
+) -> Path:
     """Return `folder` with as many episodes in it as are wanted; what was begun is gone on with.
 
     Args:
@@ -31,10 +33,11 @@ def gather(folder: Path, wanted: Demonstrations, workers: Workers, seed: int) ->
         wanted: What a learner wants to be shown.
         workers: Of the run; theirs are task, arm, split and control.
         seed: Of the run; each has its own episodes.
+        others: Tasks that take turns with the workers' own.
     """
     options = workers.request.options
     config = Config(
-        task=workers.request.name,
+        task=",".join([workers.request.name, *others]),
         episodes=wanted.n_episodes,
         split=str(options["split"]),
         seed=seed,
@@ -46,6 +49,7 @@ def gather(folder: Path, wanted: Demonstrations, workers: Workers, seed: int) ->
         image_size=wanted.image_size,
         noise=wanted.noise,
         instructions_per_scene=wanted.per_scene,
+        pairs=wanted.pairs,
     )
     begun = (folder / "meta" / "info.json").is_file()
     if begun:

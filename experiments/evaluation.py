@@ -35,8 +35,15 @@ def read_run(what: str) -> dict[str, Any]:
 
 
 def names_of(config: Any, run: dict[str, Any]) -> dict[str, str]:
-    """Return task, split, robot and control: the command line's, else the run's, else defaults."""
-    return {key: getattr(config, key) or run.get(key) or _DEFAULTS[key] for key in _DEFAULTS}
+    """Return task, split, robot and control: the command line's, else the run's, else defaults.
+
+    Raises:
+        UserError: If the run learned several tasks and none is named.
+    """
+    names = {key: getattr(config, key) or run.get(key) or _DEFAULTS[key] for key in _DEFAULTS}
+    if "," in names["task"]:
+        raise UserError(f"task {names['task']!r}: one at a time, name it with --task")
+    return names
 
 
 def own_options(pairs: Sequence[str]) -> dict[str, Any]:
@@ -148,6 +155,7 @@ def evaluate_policy(
     n_episodes: int,
     seed: int,
     on_done: Callable[[list[Episode]], None] | None = None,
+    request: EnvRequest | None = None,
 ) -> tuple[dict[str, Any], list[Episode]]:
     """Return the summary and the episodes of a policy on the test seeds.
 
@@ -157,13 +165,14 @@ def evaluate_policy(
         n_episodes: How many.
         seed: Of the run; each has its own test episodes.
         on_done: Called whenever some are done.
+        request: Another environment than the workers' own.
     """
     facts = workers.facts()
     limits = facts.seeds["test"]
     seeds = [episode_seed(limits, SEED_STRIDE * seed + i) for i in range(n_episodes)]
     start = time.perf_counter()
     before = workers.n_died
-    episodes = workers.submit(Rollouts(policy, books=True), seeds, on_done).result()
+    episodes = workers.submit(Rollouts(policy, books=True), seeds, on_done, request).result()
     summary = summarise(episodes, facts.fps, time.perf_counter() - start)
     if workers.n_died > before:
         summary["workers_died"] = workers.n_died - before

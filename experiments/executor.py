@@ -31,6 +31,7 @@ _MOST_DEATHS = 3
 class _Job:
     """Some episodes of a submission, and where they are run."""
 
+    request: EnvRequest
     rollouts: Rollouts
     seeds: list[int]
     on_done: Callable[[list[Episode]], None] | None
@@ -116,6 +117,7 @@ class Workers:
         rollouts: Rollouts,
         seeds: Sequence[int],
         on_done: Callable[[list[Episode]], None] | None = None,
+        request: EnvRequest | None = None,
     ) -> PendingEpisodes:
         """Start episodes.
 
@@ -123,9 +125,10 @@ class Workers:
             rollouts: How to roll them out.
             seeds: One for each episode.
             on_done: Called, in another thread, whenever some are done.
+            request: Another environment than the workers' own.
         """
         jobs = [
-            _Job(rollouts, list(seeds[i : i + _JOB_EPISODES]), on_done)
+            _Job(request or self.request, rollouts, list(seeds[i : i + _JOB_EPISODES]), on_done)
             for i in range(0, len(seeds), _JOB_EPISODES)
         ]
         for job in jobs:
@@ -137,7 +140,7 @@ class Workers:
         job.pool = self._pool
         with one_thread():
             try:
-                job.future = self._pool.submit(run_episodes, self.request, job.rollouts, job.seeds)
+                job.future = self._pool.submit(run_episodes, job.request, job.rollouts, job.seeds)
             except BrokenProcessPool:  # it broke with nobody waiting
                 self._replace(self._pool)
                 self._send(job)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from experiments.stats import bootstrap_ci, wilson_interval
 
 # Tolerances, in millimetres, at which loading is counted besides the task's own.
 TOLERANCES_MM = (0.3, 0.1, 0.05)
+# What is kept of each of several tasks.
+POOLED = ("n_episodes", "n_success", "success_rate", "ci95", "cycle_s", "wall_s")
 _FITS = ("gap_m", "run_out_m")
 # What lots of parts on a machine tool are judged by, where they tell it; `score` is cost, as a reward.
 _LOT = ("cost_per_good_part", "share_good", "kwh_per_good_part", "good_parts_per_h", "score")
@@ -50,6 +52,18 @@ def summarise(episodes: Sequence[Episode], fps: float, wall_s: float) -> dict[st
         # A lot has no cycle: its steps are parts.
         summary |= {"cycle_s": None, "cycle_s_ci95": None, "lots": lot_figures(episodes)}
     return summary
+
+
+def together(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the summaries of several tasks amount to, all episodes counted alike."""
+    n, n_success = (sum(each[key] for each in summaries) for key in ("n_episodes", "n_success"))
+    wall_s = sum(each["wall_s"] for each in summaries)
+    return {
+        "n_episodes": n, "n_success": n_success, "success_rate": n_success / n,
+        "ci95": list(wilson_interval(n_success, n)), "wall_s": wall_s, "cycle_s": None,
+        "env_steps": sum(each["env_steps"] for each in summaries),
+        "pc_success": 100 * n_success / n, "eval_s": wall_s, "eval_ep_s": wall_s / n,
+    }  # fmt: skip
 
 
 def lot_figures(episodes: Sequence[Episode]) -> dict[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ from agents.learner import Demonstrations, Episode, Pending, Rollouts
 from agents.policy import Policy
 from experiments.executor import PendingEpisodes, Workers
 from experiments.progress import Progress
-from experiments.rollout import episode_seed
+from experiments.rollout import EnvRequest, episode_seed
 from experiments.run import MetricsLog, RunDirectory
 
 # Checkpoints hold the data collected so far; writing them more often than this is a waste.
@@ -37,6 +37,17 @@ class _Counted:
         return episodes
 
 
+class _All:
+    """Episodes of several tasks on their way."""
+
+    def __init__(self, pending: Sequence[Pending]) -> None:
+        self._pending = pending
+
+    def result(self) -> list[Episode]:
+        """Wait, and return the episodes, task by task."""
+        return [episode for each in self._pending for episode in each.result()]
+
+
 class TrainSession:
     """What `agents.learner.Session` promises.
 
@@ -49,6 +60,7 @@ class TrainSession:
         quick: Whether a tiny budget is wanted.
         checkpoint_s: Checkpoints closer together than this are left out.
         demos: The folder of a data set to learn from; None for one in the run's own folder.
+        others: Environments of the tasks that are learned besides the workers' own.
 
     Attributes:
         damage: What is wrong with the last checkpoint, where `restore` had to take the one before.
@@ -65,6 +77,7 @@ class TrainSession:
         quick: bool,
         checkpoint_s: float = CHECKPOINT_S,
         demos: Path | None = None,
+        others: Sequence[EnvRequest] = (),
     ) -> None:
         facts = workers.facts()
         self.seed, self.n_steps, self.quick = seed, n_steps, quick
@@ -75,6 +88,7 @@ class TrainSession:
         self.best_score = float("-inf")
         self.damage: str | None = None
         self._workers, self._directory, self._demos = workers, directory, demos
+        self._others = tuple(others)
         self._progress, self._facts = progress, facts
         self._log: MetricsLog | None = None
         self._n_rows, self._checkpoint_s = 0, checkpoint_s
@@ -125,10 +139,14 @@ class TrainSession:
         return _Counted(self._workers.submit(rollouts, train), self)
 
     def validate(self, policy: Policy, n_episodes: int) -> Pending:
-        """Start episodes on validation seeds; their steps do not count."""
-        limits = self._facts.seeds["validation"]
-        seeds = [episode_seed(limits, i) for i in range(n_episodes)]
-        return self._workers.submit(Rollouts(policy), seeds)
+        """Start episodes on validation seeds, shared out among the tasks; their steps do not count."""
+        limits, n_tasks = self._facts.seeds["validation"], 1 + len(self._others)
+        if not self._others:
+            seeds = [episode_seed(limits, i) for i in range(n_episodes)]
+            return self._workers.submit(Rollouts(policy), seeds)
+        seeds = [episode_seed(limits, i) for i in range(-(-n_episodes // n_tasks))]
+        requests = (None, *self._others)
+        return _All([self._workers.submit(Rollouts(policy), seeds, request=r) for r in requests])
 
     def demonstrations(self, wanted: Demonstrations) -> str:
         """Return the folder of a data set that holds them, collected first if need be."""
@@ -136,7 +154,9 @@ class TrainSession:
             return str(self._demos)
         from experiments.demonstrations import gather
 
-        return str(gather(self._directory / "demonstrations", wanted, self._workers, self.seed))
+        names = [request.name for request in self._others]
+        folder = self._directory / "demonstrations"
+        return str(gather(folder, wanted, self._workers, self.seed, names))
 
     def scenes(self, wanted: Demonstrations) -> str:
         """Return the folder of a data set of scenes that nobody works in, made first if need be."""

@@ -21,6 +21,7 @@ from typing import Any, Literal
 import numpy as np
 
 from agents import catalog
+from agents.learner import Learner
 from experiments.config import UserError, from_yaml, to_yaml, user_input, write_yaml
 from experiments.errors import unknown
 from experiments.lock import locked
@@ -43,6 +44,7 @@ class Sweep:
         tasks: The tasks.
         agents: Agents that learn, by name.
         seeds: Seeds of the runs.
+        variants: Of each agent, by name: hyper-parameters that differ; empty for the agent as it is.
         samples: Draws of `ranges` for each task and agent.
         ranges: Of hyper-parameters: a list of values, or low, high and log (true for logarithmic).
         sample_seed: Of the draws; each follows from it, the draw's number and the hyper-parameter's name.
@@ -55,6 +57,7 @@ class Sweep:
     tasks: tuple[str, ...] = ("LoadChuck",)
     agents: tuple[str, ...] = ("dagger",)
     seeds: tuple[int, ...] = (0,)
+    variants: dict[str, dict[str, Any]] = field(default_factory=dict)
     samples: int = 1
     ranges: dict[str, Any] = field(default_factory=dict)
     sample_seed: int = 0
@@ -92,12 +95,14 @@ class Run:
         name: Of its directory.
         config: What `train` is told.
         agent: The agent's name.
+        variant: The variant's name, or "".
         drawn: The hyper-parameters that were drawn.
     """
 
     name: str
     config: Config
     agent: str
+    variant: str
     drawn: Mapping[str, Any]
 
     @property
@@ -166,7 +171,8 @@ def sweep(config: Config, arguments: Sequence[str]) -> int:
         except Interrupted as stop:
             code = stop.code
         table = _write(folder, runs, outcomes)
-    sys.stdout.write("\n".join([*lines(table), f"All figures: {folder / 'sweep.json'}", ""]))
+    told = [*lines(table), f"All figures: {folder / 'sweep.json'}", *_next(plan, folder)]
+    sys.stdout.write("\n".join([*told, ""]))
     if code:
         sys.stdout.write(
             f"Interrupted. Go on with:\n  python -m experiments.train --sweep {file} --out {folder}\n"
@@ -221,20 +227,24 @@ def _planned(plan: Sweep, folder: Path) -> tuple[list[Run], dict[Path, str]]:
     from experiments.training import check
 
     runs, files = [], {}
-    for task, agent, k in product(plan.tasks, plan.agents, range(plan.samples)):
-        values = drawn(plan, k)
+    variants = plan.variants or {"": {}}
+    for task, agent, variant, k in product(plan.tasks, plan.agents, variants, range(plan.samples)):
+        values = {**variants[variant], **drawn(plan, k)}
         settings = {"workers": 1, **plan.settings, "task": task, "agent": agent}
         told = from_yaml(Config, write_yaml(settings), "settings")
         check(told)
         with user_input(catalog.AgentError):
-            catalog.create(agent, task, told.control, values)
+            created = catalog.create(agent, task, told.control, values)
+            if isinstance(created, Learner):
+                created.check()
             data = {**catalog.settings(agent, task), **values}
-        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{task}-{Path(agent).stem}{f'-{k}' if plan.ranges else ''}")
+        parts = (task, Path(agent).stem, variant, str(k) if plan.ranges else "")
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(part for part in parts if part))
         what = folder / "agents" / f"{stem}.yaml"
         files[what] = write_yaml(data)
         for seed in plan.seeds:
             out = folder / "runs" / f"{stem}-s{seed}"
-            run = Run(out.name, replace(told, agent=str(what), seed=seed, out=out), agent, values)
+            run = Run(out.name, replace(told, agent=str(what), seed=seed, out=out), agent, variant, values)
             runs.append(run)
             files[out.with_name(f"{out.name}.yaml")] = to_yaml(run.config)
     return runs, files
@@ -259,6 +269,17 @@ def _write_down(plan: Sweep, folder: Path, files: Mapping[Path, str]) -> None:
         write_text_atomic(path, content)
 
 
+def _next(plan: Sweep, folder: Path) -> list[str]:
+    """How to have the table of what was learned, where variants are to be told apart."""
+    rows = [f"{name}='{folder / 'runs'}/*-{name}-s*'" for name in plan.variants]
+    if not rows or len(plan.tasks) > 1:
+        return []
+    return [
+        "The table of them: python -m experiments.benchmark",
+        f"  {' '.join(rows)} --task {plan.tasks[0]}",
+    ]
+
+
 def _executor(plan: Sweep) -> Callable[..., None]:
     if plan.executor == "ray":
         from experiments.sweep_ray import execute
@@ -277,9 +298,9 @@ def _write(folder: Path, runs: Sequence[Run], outcomes: Mapping[str, Outcome]) -
     rows = [_row(run, outcomes[run.name]) for run in runs]
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        groups.setdefault(json.dumps([row["task"], row["agent"], row["drawn"]], sort_keys=True), []).append(
-            row
-        )
+        groups.setdefault(
+            json.dumps([row[k] for k in ("task", "agent", "variant", "drawn")], sort_keys=True), []
+        ).append(row)
     table = {"runs": rows, "groups": [_group(group) for group in groups.values()]}
     write_json_atomic(folder / "sweep.json", table)
     return table
@@ -287,7 +308,7 @@ def _write(folder: Path, runs: Sequence[Run], outcomes: Mapping[str, Outcome]) -
 
 def _row(run: Run, outcome: Outcome) -> dict[str, Any]:
     row = {"name": run.name, "task": run.config.task, "agent": run.agent, "seed": run.config.seed,
-           "drawn": dict(run.drawn), "attempts": outcome.attempts}  # fmt: skip
+           "variant": run.variant, "drawn": dict(run.drawn), "attempts": outcome.attempts}  # fmt: skip
     if (summary := run.summary()) is not None:
         keys = ("success_rate", "ci95", "n_success", "n_episodes", "cycle_s", "learn_s", "lots")
         return {**row, "state": "finished", **{key: summary.get(key) for key in keys}}
@@ -308,7 +329,7 @@ def _last_words(run: Run) -> str:
 
 def _group(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     done = [row for row in rows if row["state"] == "finished"]
-    head = {key: rows[0][key] for key in ("task", "agent", "drawn")}
+    head = {key: rows[0][key] for key in ("task", "agent", "variant", "drawn")}
     n, n_success = sum(r["n_episodes"] for r in done), sum(r["n_success"] for r in done)
     rates = [r["success_rate"] for r in done]
     return {
@@ -327,10 +348,10 @@ def lines(table: Mapping[str, Any]) -> list[str]:
         if group["success_rate"] is not None:
             low, high = (100 * end for end in group["ci95"])
             rate = f"{100 * group['success_rate']:.1f} [{low:.1f}, {high:.1f}]"
-        values = " ".join(f"{key}={value}" for key, value in group["drawn"].items())
+        values = " ".join([group["variant"], *(f"{key}={value}" for key, value in group["drawn"].items())])
         runs = f"{group['n_finished']}/{group['n_runs']}"
         task = EnvRequest(group["task"]).name
-        told.append(f"{task:<16}{Path(group['agent']).stem:<12}{runs:>6}{rate:>24}  {values}")
+        told.append(f"{task:<16}{Path(group['agent']).stem:<12}{runs:>6}{rate:>24}  {values.strip()}")
     for row in table["runs"]:
         if row["state"] == "failed":
             told.append(f"{row['name']} failed ({row['exit_code']}): {row['error']}")

@@ -16,7 +16,8 @@ class Config:
     """What is trained, on what, for how long."""
 
     task: str = "LoadChuck"
-    """The task, or any Gymnasium id that keeps the contract (module:Name-v0)."""
+    """The task, or any Gymnasium id that keeps the contract (module:Name-v0); for agents that learn several
+    together (vla-keyframe) names with commas, or all."""
     agent: str = "dagger"
     """The agent: a name, or a YAML file."""
     robot: str = "lrmate200id"
@@ -39,6 +40,8 @@ class Config:
     """Take a tiny budget, to try the machinery."""
     out: Path | None = None
     """The run's directory; None for runs/<time>-train-<task>-<agent>."""
+    unseen_tasks: str = ""
+    """Tasks that are tested too, though nothing is learned from them; names with commas."""
     start: Path | None = None
     """Go on with the network of the run in this directory, for agents that can (ppo)."""
     demos: Path | None = None

@@ -23,7 +23,7 @@ from experiments.executor import Workers
 from experiments.figures import line_chart_svg
 from experiments.film import film_episode
 from experiments.lock import locked
-from experiments.outcomes import table_line
+from experiments.outcomes import POOLED, table_line, together
 from experiments.progress import Progress
 from experiments.rollout import EnvRequest
 from experiments.run import MetricsLog, RunDirectory, manifest, usable_cores
@@ -54,11 +54,14 @@ class _Job:
     config: Config
     agent: Learner
     request: EnvRequest
+    others: tuple[EnvRequest, ...] = ()
+    unseen: tuple[EnvRequest, ...] = ()
 
     @property
     def title(self) -> str:
         """What the run is called."""
-        return f"{self.request.name}-{Path(self.config.agent).stem}"
+        tasks = f"{1 + len(self.others)}-tasks" if self.others else self.request.name
+        return f"{tasks}-{Path(self.config.agent).stem}"
 
 
 def train(config: Config) -> int:
@@ -115,8 +118,19 @@ def _job(config: Config) -> _Job:
             steps=min(config.steps or _QUICK_STEPS, _QUICK_STEPS),
             episodes=min(config.episodes, _QUICK_EPISODES),
         )
-    request = request_for(config.task, agent.needs, robot=config.robot, split=config.split)
-    return _Job(config, agent, request)
+    names = agent.task.split(",")
+    if len(names) > 1 and not agent.tasks:
+        raise UserError(f"agent {config.agent!r} learns one task at a time, not {config.task!r}")
+    unseen = [name for name in config.unseen_tasks.split(",") if name]
+    for name in unseen:
+        if name in names or not agent.tasks:
+            why = "it is learned from" if agent.tasks else f"agent {config.agent!r} learns one task"
+            raise UserError(f"unseen task {name!r}: {why}")
+    options = {"robot": config.robot, "split": config.split}
+    first, *others = (request_for(name, agent.needs, **options) for name in names)
+    config = replace(config, task=agent.task)
+    also = tuple(request_for(name, agent.needs, **options) for name in unseen)
+    return _Job(config, agent, first, tuple(others), also)
 
 
 def _run(job: _Job, workers: Workers, directory: RunDirectory, going_on: bool) -> int:
@@ -154,7 +168,7 @@ def _learn(job: _Job, workers: Workers, directory: RunDirectory, going_on: bool)
     try:
         session = TrainSession(
             workers, directory, progress, seed=config.seed, n_steps=n_steps, quick=config.quick,
-            demos=config.demos,
+            demos=config.demos, others=job.others,
         )  # fmt: skip
         if going_on and done:
             with user_input(CheckpointError):
@@ -174,14 +188,26 @@ def _policy(directory: RunDirectory) -> Policy:
 
 
 def _test(job: _Job, workers: Workers, directory: RunDirectory) -> tuple[dict[str, Any], list[Episode]]:
-    config = job.config
-    with tqdm(total=config.episodes, desc="Testing", unit="episode", file=sys.stderr) as bar:
-        summary, episodes = evaluate_policy(
-            _policy(directory), workers, config.episodes, config.seed,
-            lambda done: bar.update(len(done)),
-        )  # fmt: skip
+    config, policy = job.config, _policy(directory)
+    requests = [job.request, *job.others, *job.unseen]
+    total = config.episodes * len(requests)
+    with tqdm(total=total, desc="Testing", unit="episode", file=sys.stderr) as bar:
+        came = [
+            evaluate_policy(
+                policy, workers, config.episodes, config.seed, lambda done: bar.update(len(done)), request
+            )
+            for request in requests
+        ]
+    summary, episodes = came[0]
+    if len(came) > 1:
+        summary = together([each for each, _ in came[: 1 + len(job.others)]])
+        names = [request.name for request in requests]
+        summary["tasks"] = {
+            name: {**{key: each[key] for key in POOLED}, "learned": request not in job.unseen}
+            for name, request, (each, _) in zip(names, requests, came, strict=True)
+        }
     robot = job.request.options.get("robot")
-    head = {"task": job.request.name, "agent": Path(config.agent).stem, "robot": robot,
+    head = {"task": job.config.task, "agent": Path(config.agent).stem, "robot": robot,
             "seed": config.seed, "split": config.split}  # fmt: skip
     return {**head, **summary}, episodes
 
@@ -215,11 +241,19 @@ def _report(job: _Job, directory: RunDirectory, summary: dict[str, Any]) -> None
     _say(
         f"\nLearned in {int(learn_s // 60)} min {learn_s % 60:.0f} s; "
         f"{summary['n_episodes']} held-out episodes, split {summary['split']}:\n"
-        f"  {table_line(job.title, summary)}\n"
+        f"  {table_line(job.title, summary)}\n{_by_task(summary)}"
         f"Everything is in {directory.path}: policy/, summary.json, curve.svg"
         f"{', clip.webp' if (directory / 'clip.webp').exists() else ''}.\n"
         f"Test it again: python -m experiments.evaluate {directory.path}"
     )
+
+
+def _by_task(summary: dict[str, Any]) -> str:
+    lines = [
+        f"  {table_line(f'  {name}' + ('' if each['learned'] else ' (unseen)'), each)}\n"
+        for name, each in summary.get("tasks", {}).items()
+    ]
+    return "".join(lines)
 
 
 def _say(text: str) -> None:

@@ -14,15 +14,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from agents.vla.augment import Augmenter, AugmentSpec, dimmed
+from agents.vla.closer import YAWS, unrolled
 from agents.vla.network import (
     HEIGHT_HIGH_M,
     HEIGHT_LOW_M,
     HEIGHTS,
     STRIDE,
-    YAWS,
     Network,
     NetworkSpec,
-    crops,
 )
 from agents.vla.samples import Samples, joined
 
@@ -32,6 +31,8 @@ _SPOT = 0.7
 _NEAR = 0.25
 # Width (tokens) of the bell round a turn.
 _BELL = 1.5
+# How far off its place a closer look is taken while learning (pixels, standard deviation).
+_MISSED_PX = 0.4
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class FitSpec:
     half: bool = True
     threads: int = 2
     take_share: float = 0.75
-    closer: int = 96
+    closer: int = 48
 
     def __post_init__(self) -> None:
         for name in ("batch", "threads"):
@@ -95,8 +96,9 @@ class Fitter:
         self.fit, self.seed = fit, seed
         self.n_updates = 0
         self._take, self._put = (np.flatnonzero(samples.closes == c) for c in (1, 0))
-        down, free = self.samples.turns == 1.0, self.samples.free == 1.0
-        self._turned = [np.flatnonzero(down & free), np.flatnonzero(down & ~free)]
+        down, free = (self.samples.turns == 1.0) & (self.samples.closes == 1), self.samples.symmetry == 0
+        kinds = (np.flatnonzero(down & free), np.flatnonzero(down & ~free))
+        self._turned = [rows for rows in kinds if len(rows)]
         self._scenes = np.arange(len(samples), len(self.samples))
         self.network = Network(network).to(memory_format=torch.channels_last)
         self._params = list(self.network.parameters())
@@ -152,37 +154,45 @@ class Fitter:
                 pictures * 2 - 1, ids, torch.from_numpy(batch.places)
             )
             said = self.network.details(features, condition, torch.from_numpy(cells), pictures * 2 - 1)
+            look = self.network.where_to_look(ids, torch.from_numpy(batch.stages))
         offset = torch.from_numpy((at - cells).astype(np.float32))
         # A turn to the right of the picture is one against the sense in which angles grow, seen from above.
         yaws = batch.yaws - turned * (batch.turns == 1.0)
         found = {
             "heat": -(spot(at, n) * heat.float().flatten(1).log_softmax(1)).sum(1).mean(),
             "offset": 2 * functional.smooth_l1_loss(said["offset"].float(), offset, beta=0.1),
-            "height": 0.2 * _cross(said["height"], height_target(batch.heights)),
-            "yaw": 0.1 * _cross(said["yaw"], yaw_target(yaws, batch.free)),
+            "height": self._height_loss(said["height"].float(), batch.heights),
+            "yaw": self._yaw_loss(said["yaw"].float(), yaws, batch.symmetry),
             "close": 0.1 * functional.cross_entropy(said["close"].float(), torch.from_numpy(batch.closes)),
-            "look": 0.1 * functional.cross_entropy(said["look"].float(), torch.from_numpy(batch.looks)),
+            "look": 0.1 * functional.cross_entropy(look.float(), torch.from_numpy(batch.cameras)),
         }
-        return found | ({"closer": self.closer_loss(rng)} if self.fit.closer else {})
+        closer = self.fit.closer and self._turned and not self.network.spec.continuous
+        return found | ({"closer": self.closer_loss(rng)} if closer else {})
+
+    def _height_loss(self, said: Tensor, heights_m: NDArray) -> Tensor:
+        if not self.network.spec.continuous:
+            return 0.2 * _cross(said, height_target(heights_m))
+        share = (heights_m - HEIGHT_LOW_M) / (HEIGHT_HIGH_M - HEIGHT_LOW_M)
+        return 10 * functional.smooth_l1_loss(said[:, 0], torch.from_numpy(share).float(), beta=0.02)
+
+    def _yaw_loss(self, said: Tensor, yaws_rad: NDArray, symmetry: NDArray) -> Tensor:
+        if not self.network.spec.continuous:
+            return 0.1 * _cross(said, yaw_target(yaws_rad, symmetry))
+        free = torch.from_numpy((symmetry == 0).astype(np.float32))
+        turn = torch.from_numpy(np.stack([np.cos(2 * yaws_rad), np.sin(2 * yaws_rad)], 1)).float()
+        off = functional.smooth_l1_loss(said[:, :2], turn, reduction="none").sum(1)
+        return ((1 - free) * off).mean() + 0.1 * functional.binary_cross_entropy_with_logits(said[:, 2], free)
 
     def closer_loss(self, rng: np.random.Generator) -> Tensor:
-        """The loss of closer looks at parts to take, turned and mirrored: how they are turned."""
-        n = self.fit.closer
-        half = [rows[rng.integers(len(rows), size=n // 2)] for rows in self._turned if len(rows)]
-        rows = np.concatenate(half)
-        n = len(rows)
+        """The loss of closer looks at parts to take, half of them such as are turned: how they are turned."""
+        n = self.fit.closer // len(self._turned)
+        rows = np.concatenate([every[rng.integers(len(every), size=n)] for every in self._turned])
         batch = self.samples.take(rows)
-        # Quarter turns and mirrors keep every pixel: other turns blur the edges by which a turn is told.
-        quarters, mirrored = int(rng.integers(4)), bool(rng.integers(2))
-        cells = np.floor(batch.pixels / STRIDE + rng.uniform(-0.6, 0.6, (n, 2))).astype(np.int64)
+        pixels = torch.from_numpy(batch.pixels + rng.normal(0, _MISSED_PX, (len(rows), 2)))
         pictures = torch.from_numpy(batch.pictures).permute(0, 3, 1, 2).float() / 255
-        small = crops(pictures, torch.from_numpy(cells))
-        small = torch.rot90(small.flip(3) if mirrored else small, quarters, (2, 3))
-        yaws = (math.pi - batch.yaws if mirrored else batch.yaws) + quarters * math.pi / 2
-        small = dimmed(small, 0.25, rng)[:, torch.from_numpy(rng.permutation(3))]
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.fit.half):
-            said = self.network.closer(small * 2 - 1)
-        return _cross(said, yaw_target(yaws, batch.free))
+        small = dimmed(unrolled(pictures, pixels), 0.25, rng)[:, torch.from_numpy(rng.permutation(3))]
+        said = self.network.closer.read(small * 2 - 1)
+        return _cross(said, yaw_target(batch.yaws, batch.symmetry))
 
     def _drawn(self, rng: np.random.Generator) -> NDArray:
         """Rows of a batch: a set share of looks for a part, which are the harder ones."""
@@ -251,15 +261,19 @@ def height_target(heights_m: NDArray) -> Tensor:
     return _between(np.clip(at, 0, HEIGHTS - 1.001), HEIGHTS)
 
 
-def yaw_target(yaws_rad: NDArray, free: NDArray) -> Tensor:
-    """(b, YAWS + 1) shares of the tokens round each turn, a bell; all of the last where any turn will do.
+def yaw_target(yaws_rad: NDArray, symmetry: NDArray) -> Tensor:
+    """(b, YAWS + 1) shares of the tokens: bells round every equal turn; all of the last where any will do.
 
-    They go round half a circle.
+    Args:
+        yaws_rad: (b,) one of the equal turns.
+        symmetry: (b,) how many there are all the way round, 0 for any. Fingers apart, half of it says all.
     """
+    free = symmetry == 0
+    period = 2 * YAWS / np.lcm(np.where(free, 1, symmetry), 2)[:, None]
     away = np.arange(YAWS) - np.mod(yaws_rad / math.pi, 1.0)[:, None] * YAWS
-    away -= YAWS * np.round(away / YAWS)
+    away -= period * np.round(away / period)
     bells = np.exp(-((away / _BELL) ** 2) / 2)
-    bells *= (1 - free[:, None]) / bells.sum(1, keepdims=True)
+    bells *= ~free[:, None] / bells.sum(1, keepdims=True)
     return torch.from_numpy(np.concatenate([bells, free[:, None]], 1).astype(np.float32))
 
 

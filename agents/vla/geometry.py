@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Height of the surface on which parts stand when they are taken (m): the tray's.
-SURFACE_M = 0.030
+# Height (m) of what parts stand on where a camera shows them taken: the tray, a machine's stop.
+SURFACES_M = {"tray": 0.030, "chuck": 0.160}
+# What is nearer to the edge of a picture is not looked at through it.
+EDGE_PX = 4
 
 
 def project(lens: NDArray, point_m: Sequence[float]) -> tuple[float, float]:
@@ -54,13 +56,28 @@ def looks_down(lens: NDArray) -> bool:
     return bool(forward[2] < -0.95 * np.linalg.norm(forward))
 
 
-def anchor(position_m: tuple[float, float, float], height_m: float, stage: str) -> tuple[float, float, float]:
-    """The point whose pixel is learned: where the hand takes a part; or, under it, where a part is to stand.
+def scale(lens: NDArray, point_m: Sequence[float]) -> float:
+    """Pixels per metre of a level surface at a world point, in the mean over directions."""
+    x, y, z = point_m
+    at = np.array(project(lens, point_m))
+    along = [np.array(project(lens, p)) - at for p in ((x + 1e-3, y, z), (x, y + 1e-3, z))]
+    return 1e3 * math.sqrt(abs(float(np.linalg.det(np.stack(along)))))
 
-    The latter can be seen wherever the camera is; the hand that puts it down hangs in the air.
+
+def shown_by(lenses: Mapping[str, NDArray], point_m: Sequence[float], size: int) -> str | None:
+    """The camera in whose picture a world point is largest; None where it is in none, or at their edges.
+
+    Args:
+        lenses: (3, 4) projections by camera.
+        point_m: The point.
+        size: Side of the pictures in pixels.
     """
-    x, y, _ = position_m
-    return position_m if stage == "take" else (x, y, height_m + SURFACE_M)
+    found = {}
+    for camera, lens in lenses.items():
+        u, v = project(lens, point_m)
+        if min(u, v) >= EDGE_PX and max(u, v) < size - EDGE_PX:
+            found[camera] = scale(lens, point_m)
+    return max(found, key=lambda camera: found[camera]) if found else None
 
 
 def wrap(angle_rad: float, period_rad: float) -> float:

@@ -1,16 +1,15 @@
 """Looks, goes where the network says, looks again.
 
-The network says where the hand closes or opens, how high, how turned, and where to look next. What lies
-between is fixed: come from above, lift, go through the door, come from above again, down until the seat's
-sensor tells, open when the jaws hold, leave. What a cell's signals tell is heeded: no part in the fingers,
-an alarm of the seat, a push that is too hard; then it looks again.
+The network says through which camera to look, where the hand closes or opens, how high and how turned. What
+lies between is fixed (`motion`). What a cell's signals tell is heeded: no part in the fingers, an alarm of
+the seat, a push that is too hard; then it looks again.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -20,7 +19,8 @@ from numpy.typing import NDArray
 from agents import taught
 from agents.policy import Action, Needs, Observation, Policy, PolicyError, Thought
 from agents.taught import ALARM, CLAMP, COMMANDED, FORCE, GRIPPED, PRESENT, ROTATION, SEAT, arrived, tool_yaw
-from agents.vla.geometry import wrap
+from agents.vla.geometry import SURFACES_M, wrap
+from agents.vla.motion import DOOR_M, SLOW_M_S, Pose, fetch, is_inside, leave_seat, let_go, over, set_down
 from agents.vla.seeing import Seen, Seer, View
 from agents.vla.tokenizer import words
 
@@ -28,39 +28,31 @@ CAMERAS = ("tray", "chuck")
 IMAGE_SIZE = 128
 # What an action of size 1 moves the hand in a control period.
 STEP_M, STEP_RAD, PERIOD_S = 0.030, 0.20, 0.05
-# Over a part before and after it is taken; over a seat; the way point before the door, and how high it is.
-OVER_M, LIFT_M, RISE_M = 0.065, 0.060, 0.035
-DOOR_M = (0.245, 0.0, 0.270)
 # Down to a seat: so far above it jaws may be in the way, and the hand slows down to so much a period; so
 # far above it creeps, and it goes no farther below than the last.
 NEAR_M, NEAR_STEP_M = 0.018, 0.0025
 SLOW_M, CREEP_M, BELOW_M = 0.003, 0.0008, 0.010
-SLOW_M_S = 0.12
 # So hard may be pushed down on the seat; and before the part is there, or something is in its way.
 PUSH_N, JAM_N = 60.0, 35.0
+# A part that is set down goes so much a period, no farther below its place than this, until it is felt; felt
+# so far above its place, something is in the way: it rises a little, and is put down beside (m).
+PRESS_N, DOWN_M, BELOW_PLACE_M, FELT_M, EASE_M = 14.0, 0.0005, 0.005, 0.008, 0.003
+_BESIDE_M = (
+    *((0.0, 0.0), (0.0008, 0.0), (-0.0008, 0.0), (0.0, 0.0008), (0.0, -0.0008)),
+    *((0.0012, 0.0012), (-0.0012, 0.0012), (-0.0012, -0.0012), (0.0012, -0.0012)),
+)
 # Periods to wait for the fingers, and for jaws and sensors.
-GRIP_STEPS, JAM_STEPS, SEAT_STEPS, PATIENCE = 12, 1, 20, 40
+GRIP_STEPS, JAM_STEPS, SEAT_STEPS, OPEN_STEPS, PATIENCE = 12, 1, 20, 4, 40
 # What is missed is taken lower the next time; what jaws do not take is turned (rad), or put down beside (m).
 LOWER_M = 0.005
 _SEARCH = (
     *((0.0, 0.0, 0.0), (math.pi / 6, 0.0, 0.0), (0.0, 0.0015, 0.0), (0.26, 0.0, 0.0), (0.0, -0.0015, 0.0)),
     *((-0.26, 0.0, 0.0), (0.0, 0.0, 0.0015), (0.0, 0.0, -0.0015)),
 )
+# Poses on the way to which a part is in the hand.
+HOLDING = ("hold", "lift", "door", "pass", "above", "place", "seat", "up")
 # A hand that is commanded to move and has not for so many periods is held up by something.
 STUCK_STEPS = 10
-
-
-@dataclass(frozen=True)
-class Pose:
-    """One pose on the way, in the world; as `agents.taught` follows them."""
-
-    name: str
-    position_m: tuple[float, float, float]
-    yaw_rad: float
-    close: bool
-    speed_m_s: float = 1.0
-    wait: str = "none"
-    tilt_rad: float = 0.0
 
 
 class Keyframe(Policy):
@@ -68,14 +60,15 @@ class Keyframe(Policy):
 
     Args:
         seer: What says where.
+        cameras: Those that it was learned with.
         image_size: Side of the pictures it was learned with.
     """
 
     controls = ("ee_yaw",)
 
-    def __init__(self, seer: Seer, image_size: int = IMAGE_SIZE) -> None:
+    def __init__(self, seer: Seer, cameras: Sequence[str] = CAMERAS, image_size: int = IMAGE_SIZE) -> None:
         self.seer = seer
-        self.needs = Needs("rgb", "ee_yaw", CAMERAS, image_size=image_size)
+        self.needs = Needs("rgb", "ee_yaw", tuple(cameras), image_size=image_size)
         self.text = ""
         self.seen: Seen | None = None
         self.camera = ""
@@ -89,7 +82,7 @@ class Keyframe(Policy):
         """
         size = self.needs.image_size
         held: Mapping[str, Any] = getattr(observation_space, "spaces", {})
-        for camera in CAMERAS:
+        for camera in self.needs.cameras:
             picture = held.get(f"image_{camera}")
             if picture is None or f"calibration_{camera}" not in held:
                 there = ", ".join(k.removeprefix("image_") for k in held if k.startswith("image_")) or "none"
@@ -118,7 +111,7 @@ class Keyframe(Policy):
         self.home: tuple[float, float, float] | None = None
         self.keys: list[Pose] = []
         self.index = self.waited = 0
-        self.taken_m = 0.0
+        self.grip_m = 0.0
         self.stage = "take"
         self.seen = None
         self.last_m, self.stuck = (0.0, 0.0, 0.0), 0
@@ -137,19 +130,22 @@ class Keyframe(Policy):
         key = self.keys[self.index]
         if key.name == "seat":
             key = self._creep(key, robot, machine)
+        elif key.name == "place":
+            x, y, _ = key.position_m
+            key = replace(key, position_m=(x, y, self._at(robot)[2] - DOWN_M))
         return self._towards(key, robot)
 
     def _look(self, observation: Mapping[str, NDArray]) -> None:
         """Look, and plan up to the next look."""
         robot = observation["agent_pos"]
-        self.camera = "tray" if self.stage == "take" else "chuck"
+        self.camera = self.seer.camera(self.text, self.stage, self.needs.cameras)
         view = View(
             observation[f"image_{self.camera}"],
             observation[f"calibration_{self.camera}"],
             self.camera,
             self.stage,
             tool_yaw(robot[ROTATION]),
-            0.0 if self.stage == "take" else self.taken_m,
+            0.0 if self.stage == "take" else self.grip_m,
         )
         self.seen, self.picture = self.seer.see(view, self.text), view.picture
         self.keys = self._fetch(self.seen) if self.stage == "take" else self._bring(self.seen, robot)
@@ -162,38 +158,30 @@ class Keyframe(Policy):
         return Thought(self.picture, self.seen.heat, self.camera)
 
     def _fetch(self, seen: Seen) -> list[Pose]:
-        """From above, down, close, up; then to where the next look is."""
-        (x, y, z), yaw = seen.position_m, seen.yaw_rad
+        """Take it; then to where the next look is: before the machine, or out of the way of the camera."""
+        assert self.home is not None
+        (x, y, z), surface_m = seen.position_m, SURFACES_M.get(self.camera, 0.0)
         z -= LOWER_M * (self.n_missed % 3)
-        grasp = Pose("grasp", (x, y, z), yaw, False)
-        return [
-            replace(grasp, name="approach", position_m=(x, y, z + OVER_M)),
-            grasp,
-            replace(grasp, name="close", close=True, wait="gripped"),
-            replace(grasp, name="lift", position_m=(x, y, z + LIFT_M), close=True),
-            Pose("door", DOOR_M, yaw, True),
-        ]
+        self.grip_m = z - surface_m
+        keys = fetch((x, y, z), seen.yaw_rad)
+        if is_inside((x, y, z)):
+            return keys
+        machine = self.seer.camera(self.text, "put", self.needs.cameras) == "chuck"
+        return [*keys, replace(keys[-1], name="door", position_m=DOOR_M if machine else self.home)]
 
     def _bring(self, seen: Seen, robot: NDArray) -> list[Pose]:
-        """To above the seat and look again; from there down, open, up and out."""
+        """To above where it goes; into a machine with another look from there; down, open, up."""
         (x, y, z), yaw = seen.position_m, seen.yaw_rad
         at, here = self._at(robot), tool_yaw(robot[ROTATION])
-        above = Pose("above", (x, y, DOOR_M[2]), yaw, True)
+        above = over(at, (x, y, z), yaw)
+        if not is_inside((x, y, z)):
+            off_m = _BESIDE_M[self.n_unseated % len(_BESIDE_M)]
+            return [*above, *set_down((x, y, z), yaw, off_m)]
         if math.hypot(at[0] - x, at[1] - y) > 0.015 or abs(wrap(yaw - here, math.pi)) > 0.1:
-            return [above]
+            return above
         turn, dx, dy = _SEARCH[self.n_unseated % len(_SEARCH)]
         seat = Pose("seat", (x + dx, y + dy, z), yaw + turn, True, SLOW_M_S, "soft clamp")
-        return [above, seat, *self._leave(seat)]
-
-    @staticmethod
-    def _leave(seat: Pose) -> list[Pose]:
-        x, y, z = seat.position_m
-        release = replace(seat, name="release", close=False, wait="hard clamp", speed_m_s=1.0)
-        return [
-            release,
-            replace(release, name="retreat", position_m=(x, y, min(DOOR_M[2], z + RISE_M)), wait="none"),
-            replace(release, name="exit", position_m=(DOOR_M[0] - 0.02, y, DOOR_M[2]), wait="none"),
-        ]
+        return [*above, seat, *leave_seat(seat)]
 
     # -- signals -------------------------------------------------------------------------------
     def _heed(self, robot: NDArray, machine: NDArray) -> None:
@@ -202,7 +190,7 @@ class Keyframe(Policy):
             return
         key, holding = self.keys[self.index], bool(robot[GRIPPED] > 0.5)
         if (key.name == "close" and self.waited >= GRIP_STEPS and not holding) or (
-            key.name in ("lift", "door", "above", "seat", "up") and not holding
+            key.close and key.name in HOLDING and not holding
         ):
             self._again(robot)
         elif key.name in ("release", "retreat", "exit") and machine[ALARM] > 0.5 and machine[CLAMP] < 0.5:
@@ -214,7 +202,7 @@ class Keyframe(Policy):
         self.n_missed += 1
         (x, y, z), yaw = self._at(robot), tool_yaw(robot[ROTATION])
         up = Pose("clear", (x, y, max(min(z + 0.08, DOOR_M[2]), z)), yaw, False)
-        inside = x > DOOR_M[0] + 0.05
+        inside = is_inside((x, y, z))
         through = ((x, y, DOOR_M[2]), DOOR_M) if inside else ()
         home = replace(up, name="home", position_m=self.home, yaw_rad=0.0)
         self.keys = [up, *(replace(up, name="out", position_m=at) for at in through), home]
@@ -254,13 +242,33 @@ class Keyframe(Policy):
         if key.name == "seat":
             self._advance_seat(key, robot, machine)
             return
+        if key.name == "place":
+            self._advance_place(key, robot)
+            return
         if not arrived(key, robot):
             self._count_still(key, robot)
             return
         self.waited += 1
         last = key.name == "exit"
-        if not last and (taught.signal(key, robot, machine) or self.waited > PATIENCE):
+        come = self.waited > OPEN_STEPS if key.wait == "open" else taught.signal(key, robot, machine)
+        if not last and (come or self.waited > PATIENCE):
             self._next(key)
+
+    def _advance_place(self, key: Pose, robot: NDArray) -> None:
+        """Down until it is felt: then let go, or where that is too high try beside."""
+        assert self.seen is not None
+        at, low = self._at(robot), key.position_m[2]
+        felt = abs(float(robot[FORCE][2])) > PRESS_N
+        if felt and at[2] > low + FELT_M:
+            self.n_unseated += 1
+            off_m = _BESIDE_M[self.n_unseated % len(_BESIDE_M)]
+            above, *rest = set_down(self.seen.position_m, key.yaw_rad, off_m)
+            (x, y, _), z = above.position_m, at[2] + EASE_M
+            self.keys = [replace(above, position_m=(x, y, z)), *rest]
+            self.index = self.waited = 0
+        elif felt or at[2] < low - BELOW_PLACE_M:
+            here = replace(key, position_m=at)
+            self.keys, self.index, self.waited = [here, *let_go(here)], 1, 0
 
     def _count_still(self, key: Pose, robot: NDArray) -> None:
         """Give up a pose that is not reached: on the way to a part look again, else go on."""
@@ -275,8 +283,6 @@ class Keyframe(Policy):
                 self._next(key)
 
     def _next(self, key: Pose) -> None:
-        if key.name == "close":
-            self.taken_m = key.position_m[2] if self.stage == "take" else self.taken_m
         if key.name == "lift":
             self.stage = "put"
         self.index, self.waited = self.index + 1, 0
@@ -289,7 +295,7 @@ class Keyframe(Policy):
         self.n_jammed = self.n_jammed + 1 if jammed else 0
         self.waited += at[2] < key.position_m[2] + SLOW_M + 1e-3
         if machine[CLAMP] >= 0.5:
-            self.keys = [here, *self._leave(here)]
+            self.keys = [here, *leave_seat(here)]
             self.index, self.waited = 1, 0
         elif self.waited > SEAT_STEPS or self.n_jammed > JAM_STEPS:  # not where the jaws take it: look again
             self.n_unseated, self.n_jammed = self.n_unseated + 1, 0
@@ -316,9 +322,9 @@ class Keyframe(Policy):
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
         """Return the seer's settings and weights."""
         values, arrays = self.seer.state()
-        return {**values, "image_size": self.needs.image_size}, arrays
+        return {**values, "image_size": self.needs.image_size, "cameras": list(self.needs.cameras)}, arrays
 
     @classmethod
     def from_state(cls, values: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> Keyframe:
         """Return the policy whose `state` this was."""
-        return cls(Seer.from_state(values, arrays), int(values["image_size"]))
+        return cls(Seer.from_state(values, arrays), values["cameras"], int(values["image_size"]))

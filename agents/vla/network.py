@@ -14,18 +14,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from agents.vla.closer import YAWS, Closer
+
 STRIDE = 4
 # Side (pixels) of what is looked at closely.
 GLIMPSE = 32
-# The last of the tokens for a turn says that any will do.
-HEIGHTS, YAWS = 256, 72
-# Heights from the first to the last token (m), above the floor or, with a part in the hand, above where it
-# was taken; turns cover half a circle, after which two fingers are where they were.
+HEIGHTS = 256
+# Heights from the first to the last token (m): of the hand that closes, or of that on which a part is put.
 HEIGHT_LOW_M, HEIGHT_HIGH_M = -0.128, 0.384
-CAMERAS = ("tray", "chuck", "cell", "front")
+CAMERAS = ("tray", "chuck", "cell", "front", "stations")
 # What a look is for: to take a part, or to put down the one in the hand.
 STAGES = ("take", "put")
-LOOKS = (*CAMERAS, "done")
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class NetworkSpec:
         words: Numbers a word becomes.
         n_buckets: Different numbers that the tokenizer gives.
         film: Whether words steer the trunk; else only the inner product at its end knows them.
+        continuous: Whether heights and turns are numbers, not tokens.
     """
 
     width: int = 40
@@ -47,6 +47,7 @@ class NetworkSpec:
     words: int = 48
     n_buckets: int = 4096
     film: bool = True
+    continuous: bool = False
 
     def __post_init__(self) -> None:
         for name in ("width", "deep", "words"):
@@ -120,29 +121,6 @@ class Reader(nn.Module):
         return plain, functional.layer_norm(ordered, ordered.shape[-1:])
 
 
-class Closer(nn.Module):
-    """A closer look at what is in the middle of a small picture: how it is turned.
-
-    It knows neither words nor the whole picture, so that it is cheap to learn from many turned looks.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        sizes = (3, 32, 48, 64, 64)
-        parts: list[nn.Module] = []
-        for i in range(4):
-            convolution = nn.Conv2d(sizes[i], sizes[i + 1], 3, 2 if i else 1, 1, bias=False)
-            parts += [convolution, nn.GroupNorm(8, sizes[i + 1]), nn.ReLU()]
-        self.look = nn.Sequential(*parts, nn.Flatten())
-        self.read = nn.Linear(64 * (GLIMPSE // 8) ** 2, 128)
-        self.yaw = nn.Linear(128, YAWS + 1)
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        """(b, 3, GLIMPSE, GLIMPSE) from -1 to 1, to logits (b, YAWS + 1)."""
-        x = pictures.contiguous(memory_format=torch.channels_last)
-        return self.yaw(functional.relu(self.read(self.look(x))))
-
-
 class Network(nn.Module):
     """Pictures and words to where and how; see the module's text."""
 
@@ -170,10 +148,13 @@ class Network(nn.Module):
         )
         self.read = nn.Linear(2 * w + n + 32 * (GLIMPSE // 8) ** 2, 128)
         self.offset = nn.Linear(128, 2)
-        self.height = nn.Linear(128, HEIGHTS)
+        # A share of the range; cosine and sine of twice the turn, and whether any will do.
+        self.height = nn.Linear(128, 1 if spec.continuous else HEIGHTS)
+        self.yaw = nn.Linear(128, 3 if spec.continuous else YAWS + 1)
         self.closer = Closer()
         self.close = nn.Linear(128, 2)
-        self.look = nn.Linear(128, len(LOOKS))
+        self.stage = nn.Embedding(len(STAGES), n)
+        self.look = nn.Linear(n, len(CAMERAS))
 
     def features(self, pictures: Tensor, ids: Tensor, place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Returns heat (b, h/4, w/4), features (b, c, h/4, w/4) and the condition (b, n).
@@ -207,7 +188,8 @@ class Network(nn.Module):
     ) -> dict[str, Tensor]:
         """Returns what is said at cells (b, 2) (column, row): logits, and the offset within a cell.
 
-        It is read from the features there, and from a closer look at the picture round them.
+        It is read from the features there, and from the picture round them. Of a part that is seen from above
+        `closer` says better how it is turned.
         """
         b, _, _, w = features.shape
         at = cells[:, 1] * w + cells[:, 0]
@@ -219,10 +201,14 @@ class Network(nn.Module):
         return {
             "offset": self.offset(x),
             "height": self.height(x),
-            "yaw": self.closer(crops(pictures, cells)),
+            "yaw": self.yaw(x),
             "close": self.close(x),
-            "look": self.look(x),
         }
+
+    def where_to_look(self, ids: Tensor, stage: Tensor) -> Tensor:
+        """Logits (b, cameras): through which to look, for words (b, words, pieces) and stages (b,)."""
+        plain, ordered = self.reader(ids)
+        return self.look(functional.relu(plain + ordered + self.stage(stage)))
 
 
 def crops(pictures: Tensor, cells: Tensor) -> Tensor:

@@ -7,24 +7,20 @@ at which it does. A data set of `experiments.collect --frames keys` holds a fram
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.dataset import Dataset, DatasetError, Episode
-from agents.taught import COMMANDED, ROTATION, tool_yaw
+from agents.taught import COMMANDED
 from agents.vla import geometry
 from agents.vla.tokenizer import Tokenizer, words
 
-# A hand nearer than this in the plane to where it is about to close hides the part from the camera above.
+# A hand nearer than this in the plane to where it is about to close, or to put down what it holds, hides that
+# from a camera above.
 HIDES_M = 0.06
-# So little the key pose is turned against the hand where any turn will do (rad, doubled).
-KEPT_RAD = 2e-3
-# Which camera a look is taken through, and where to look next.
-CAMERA_OF = {"take": "tray", "put": "chuck"}
-NEXT_LOOK = {"take": "chuck", "put": "done"}
 # How much the picture of a camera that does not look down may be turned, of the largest turn.
 OBLIQUE = 0.4
 
@@ -39,11 +35,12 @@ class Samples:
         said: (n, k) which instructions say it, as rows of `ids`, filled up by repetition.
         places: (n,) camera and stage, as `network.place_token`.
         pixels: (n, 2) where in the picture the pose is (column, row).
-        heights: (n,) its height, or above where the part was taken (m).
+        heights: (n,) how high the hand closes, or how high that is on which the part is put (m).
         yaws: (n,) its turn about the vertical against the camera's (rad).
-        free: (n,) 1 where any turn will do: the expert kept the hand's, else 0.
+        symmetry: (n,) equal ways to be turned there, all the way round; 0 where any will do.
         closes: (n,) 1 where the gripper closes there, else 0.
-        looks: (n,) where to look next, as an index into `network.LOOKS`.
+        cameras: (n,) through which camera to look, as an index into `network.CAMERAS`.
+        stages: (n,) what the look is for, as an index into `network.STAGES`.
         turns: (n,) how much the picture may be turned, from 0 to 1.
         ids: (m, words, pieces) tokens of all instructions.
         known: All words of these.
@@ -56,9 +53,10 @@ class Samples:
     pixels: NDArray[np.float64]
     heights: NDArray[np.float64]
     yaws: NDArray[np.float64]
-    free: NDArray[np.float64]
+    symmetry: NDArray[np.int64]
     closes: NDArray[np.int64]
-    looks: NDArray[np.int64]
+    cameras: NDArray[np.int64]
+    stages: NDArray[np.int64]
     turns: NDArray[np.float64]
     ids: NDArray[np.int64]
     known: frozenset[str]
@@ -82,22 +80,22 @@ class Look:
         mask: (h, w) uint8.
         lens: (3, 4) projection.
         texts: Instructions that all ask for this.
+        camera: Its name.
         stage: "take" or "put".
-        position_m: Where the gripper closes or opens.
+        position_m: Where the gripper closes; or where the middle of the part's bottom will stand.
         yaw_rad: How the hand is turned there.
-        height_m: The height that is learned: above the floor, or above where the part was taken.
-        free: Whether any turn will do.
+        symmetry: Equal ways to be turned there, all the way round; 0 for any.
     """
 
     picture: NDArray[np.uint8]
     mask: NDArray[np.uint8]
     lens: NDArray
     texts: tuple[str, ...]
+    camera: str
     stage: str
     position_m: tuple[float, float, float]
     yaw_rad: float
-    height_m: float
-    free: bool = False
+    symmetry: int = 1
 
 
 def from_looks(looks: Sequence[Look], tokenizer: Tokenizer) -> Samples:
@@ -106,11 +104,11 @@ def from_looks(looks: Sequence[Look], tokenizer: Tokenizer) -> Samples:
     Raises:
         ValueError: If none is left.
     """
-    from agents.vla.network import LOOKS, place_token
+    from agents.vla.network import CAMERAS, STAGES, place_token
 
     kept, pixels = [], []
     for look in looks:
-        pixel = geometry.project(look.lens, geometry.anchor(look.position_m, look.height_m, look.stage))
+        pixel = geometry.project(look.lens, look.position_m)
         h, w = look.mask.shape
         if 0 <= pixel[0] < w and 0 <= pixel[1] < h:
             kept.append(look)
@@ -124,13 +122,14 @@ def from_looks(looks: Sequence[Look], tokenizer: Tokenizer) -> Samples:
         np.stack([k.picture for k in kept]),
         np.stack([k.mask for k in kept]),
         np.array([np.resize([row[t] for t in k.texts], most) for k in kept]),
-        np.array([place_token(CAMERA_OF[k.stage], k.stage) for k in kept]),
+        np.array([place_token(k.camera, k.stage) for k in kept]),
         np.array(pixels),
-        np.array([k.height_m for k in kept]),
+        np.array([k.position_m[2] for k in kept]),
         np.array([k.yaw_rad - geometry.heading(k.lens) for k in kept]),
-        np.array([float(k.free) for k in kept]),
+        np.array([k.symmetry for k in kept]),
         np.array([int(k.stage == "take") for k in kept]),
-        np.array([LOOKS.index(NEXT_LOOK[k.stage]) for k in kept]),
+        np.array([CAMERAS.index(k.camera) for k in kept]),
+        np.array([STAGES.index(k.stage) for k in kept]),
         np.where([geometry.looks_down(look.lens) for look in kept], 1.0, OBLIQUE),
         np.stack([tokenizer.encode(text) for text in texts]),
         frozenset(word for text in texts for word in words(text)),
@@ -153,74 +152,108 @@ def from_dataset(data: Dataset, tokenizer: Tokenizer, n_episodes: int | None = N
     """Read demonstrations.
 
     Args:
-        data: Frames at key poses, with pictures and masks of the cameras in `CAMERA_OF`.
+        data: Frames at key poses, with pictures and masks of some of `network.CAMERAS`. Each look is one
+            through that of them which shows best what it is about.
         tokenizer: Words to numbers.
         n_episodes: How many episodes, from the first; None for all.
 
     Raises:
         DatasetError: If something that is needed is not in it.
     """
-    needed = ["observation.state", "key.position_m", "key.yaw_rad", "key.close"]
-    parts = ("observation.images", "observation.segmentation", "calibration")
-    needed += [f"{part}.{camera}" for camera in CAMERA_OF.values() for part in parts]
-    for name in needed:
-        if name not in data.features:
-            raise DatasetError(f"data set {str(data.folder)!r}: {name!r} is missing, which is learned from")
+    cameras = _cameras(data)
+    keys = {name: data.column(f"key.{name}") for name in ("position_m", "yaw_rad", "close", "symmetry")}
     state = data.column("observation.state")
-    hands = state[:, COMMANDED].astype(float)
-    positions, yaws = (data.column(name).astype(float) for name in ("key.position_m", "key.yaw_rad"))
-    closes = data.column("key.close").astype(bool).ravel()
-    turns = np.array([tool_yaw(quaternion) for quaternion in state[:, ROTATION]])
-    kept = np.abs(np.angle(np.exp(2j * (yaws.ravel() - turns)))) < KEPT_RAD
+    told = _Told(
+        state[:, COMMANDED].astype(float),
+        keys["position_m"].astype(float),
+        keys["yaw_rad"].astype(float).ravel(),
+        keys["close"].astype(bool).ravel(),
+        keys["symmetry"].astype(int).ravel(),
+        {c: data.column(f"calibration.{c}").reshape(-1, 3, 4).astype(float) for c in cameras},
+        int(data.features[f"observation.images.{cameras[0]}"].shape[0]),
+    )
+    marks = [mark for episode in data.episodes[:n_episodes] for mark in _marks(episode, told)]
     looks: list[Look] = []
-    marks = [m for e in data.episodes[:n_episodes] for m in _marks(e, closes, hands, positions)]
-    for stage, camera in CAMERA_OF.items():
-        chosen = [mark for mark in marks if mark.stage == stage]
+    for camera in cameras:
+        chosen = [mark for mark in marks if mark.camera == camera]
         frames = [mark.frame for mark in chosen]
+        if not frames:
+            continue
         pictures = data.images(f"observation.images.{camera}", frames)
         masks = data.images(f"observation.segmentation.{camera}", frames)
-        lenses = data.column(f"calibration.{camera}").reshape(-1, 3, 4).astype(float)
-        for i, mark in enumerate(chosen):
-            x, y, z = positions[mark.to].tolist()
-            base = 0.0 if mark.taken is None else positions[mark.taken][2]
-            yaw, lens = float(yaws[mark.to].item()), lenses[mark.frame]
-            free = bool(kept[mark.since : mark.to + 1].all())
-            looks.append(Look(pictures[i], masks[i], lens, mark.tasks, stage, (x, y, z), yaw, z - base, free))
+        for picture, mask, m in zip(pictures, masks, chosen, strict=True):
+            lens, yaw = told.lenses[camera][m.frame], float(told.yaws[m.to])
+            n = int(told.symmetries[m.to])
+            looks.append(Look(picture, mask, lens, m.texts, camera, m.stage, m.position_m, yaw, n))
     if not looks:
         raise DatasetError(f"data set {str(data.folder)!r}: no episode in which the gripper closes")
     return from_looks(looks, tokenizer)
 
 
+def _cameras(data: Dataset) -> list[str]:
+    """Cameras that can be learned from.
+
+    Raises:
+        DatasetError: If there is none, or something else that is needed is missing.
+    """
+    from agents.vla.network import CAMERAS
+
+    parts = ("observation.images", "observation.segmentation", "calibration")
+    found = [c for c in CAMERAS if all(f"{part}.{c}" in data.features for part in parts)]
+    needed = ["observation.state", *(f"key.{k}" for k in ("position_m", "yaw_rad", "close", "symmetry"))]
+    for name in needed if found else [*needed, *(f"{part}.{CAMERAS[0]}" for part in parts)]:
+        if name not in data.features:
+            raise DatasetError(f"data set {str(data.folder)!r}: {name!r} is missing, which is learned from")
+    return found
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a data set tells of its frames: hands (m), key poses, projections by camera, side of pictures."""
+
+    hands: NDArray
+    positions: NDArray
+    yaws: NDArray
+    closes: NDArray
+    symmetries: NDArray
+    lenses: Mapping[str, NDArray]
+    size: int
+
+
 @dataclass(frozen=True)
 class _Mark:
-    """A frame to learn from, those of the pose that followed and of the take, and the first of its kind."""
+    """A frame to learn from, the frame of the pose that followed, and where that is; through which camera."""
 
     stage: str
     frame: int
     to: int
-    taken: int | None
-    tasks: tuple[str, ...]
-    since: int
+    position_m: tuple[float, float, float]
+    camera: str
+    texts: tuple[str, ...]
 
 
-def _marks(episode: Episode, closes: NDArray, hands: NDArray, positions: NDArray) -> Iterator[_Mark]:
+def _marks(episode: Episode, told: _Told) -> Iterator[_Mark]:
     """The frames of an episode that are followed by a change of the gripper and show what it is about.
 
     Where nobody works, a frame says itself where the gripper would close.
     """
-    if episode.extra.get("static"):
-        for f in range(episode.start, episode.stop):
-            yield _Mark("take", f, f, None, episode.tasks, f)
-        return
-    changes = [f for f in range(episode.start + 1, episode.stop) if closes[f] != closes[f - 1]]
-    for f in range(episode.start, episode.stop):
-        to = next((c for c in changes if c > f), None)
+    closes, frames = told.closes, range(episode.start, episode.stop)
+    changes = [f for f in frames[1:] if closes[f] != closes[f - 1]]
+    grip_m = 0.0
+    for f in frames:
+        to = f if episode.extra.get("static") else next((c for c in changes if c > f), None)
         if to is None:
             return
-        if closes[f]:
-            taken = max((c for c in changes if c <= f), default=None)
-            if taken not in (None, f):
-                yield _Mark("put", f, to, taken, episode.tasks, taken)
-        elif np.hypot(*(hands[f] - positions[to])[:2]) > HIDES_M:
-            since = max((c for c in changes if c <= f), default=episode.start)
-            yield _Mark("take", f, to, None, episode.tasks, since)
+        stage = "put" if closes[f] and to != f else "take"
+        x, y, z = told.positions[to].tolist()
+        lenses = {camera: lens[f] for camera, lens in told.lenses.items()}
+        if f in changes and closes[f]:
+            source = geometry.shown_by(lenses, told.positions[f], told.size)
+            grip_m = told.positions[f][2] - geometry.SURFACES_M.get(source or "", 0.0)
+            continue
+        at = (x, y, z - grip_m if stage == "put" else z)
+        camera = geometry.shown_by(lenses, at, told.size)
+        near = bool(np.hypot(*(told.hands[f] - told.positions[to])[:2]) <= HIDES_M)
+        if camera is None or (near and to != f and geometry.looks_down(lenses[camera])):
+            continue
+        yield _Mark(stage, f, to, at, camera, episode.tasks)

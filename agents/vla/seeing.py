@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ class View:
         camera: Its name.
         stage: What the look is for, "take" or "put".
         yaw_rad: How the hand is turned now.
-        base_m: Height that heights are told from: 0, or where the part in the hand was taken.
+        base_m: How far the hand is above what it puts down: 0 for a look for a part to take.
     """
 
     picture: NDArray[np.uint8]
@@ -46,7 +47,6 @@ class Seen:
         position_m: Where the hand is to go.
         yaw_rad: How it is to be turned there, the equal way nearest to how it is.
         close: Whether to close the gripper there, or to open it.
-        look: Which camera to look through next; "done" for none.
         heat: (h / 4, w / 4) where it thinks that is, adding up to 1.
         pixel: Column and row in the picture.
     """
@@ -54,7 +54,6 @@ class Seen:
     position_m: tuple[float, float, float]
     yaw_rad: float
     close: bool
-    look: str
     heat: NDArray[np.float32]
     pixel: tuple[float, float]
 
@@ -103,39 +102,47 @@ class Seer:
         """
         import torch
 
-        from agents.vla.network import LOOKS, STRIDE, place_token
+        from agents.vla.network import STRIDE, place_token
 
-        network = self._built()
+        network, down = self._built(), geometry.looks_down(view.lens)
         picture = torch.from_numpy(np.array(view.picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
         ids = torch.from_numpy(self.tokenizer.encode(text))[None]
         place = torch.tensor([place_token(view.camera, view.stage)])
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with torch.inference_mode():
-                heat, features, condition = network.features(picture, ids, place)
-                n = heat.shape[2]
-                best = int(heat[0].argmax())
-                cell = best % n, best // n
-                said = network.details(features, condition, torch.tensor([cell]), picture)
-                shares = heat[0].flatten().softmax(0).reshape(heat.shape[1:]).numpy()
-        finally:
-            torch.set_num_threads(threads)
+        with _one_thread():
+            heat, features, condition = network.features(picture, ids, place)
+            n = heat.shape[2]
+            best = int(heat[0].argmax())
+            cell = torch.tensor([(best % n, best // n)])
+            said = network.details(features, condition, cell, picture)
+            pixel = (cell + 0.5 + said["offset"]) * STRIDE
+            if down and view.stage == "take" and not network.spec.continuous:
+                said["yaw"] = network.closer(picture, pixel)
+            shares = heat[0].flatten().softmax(0).reshape(heat.shape[1:]).numpy()
         out = {name: value[0].numpy().astype(float) for name, value in said.items()}
-        u, v = ((c + 0.5 + float(d)) * STRIDE for c, d in zip(cell, out["offset"], strict=True))
+        u, v = pixel[0].tolist()
         height = height_of(out["height"])
-        level = geometry.anchor((0.0, 0.0, height), height, view.stage)[2]
-        x, y, _ = geometry.at_height(view.lens, (u, v), level)
+        x, y, _ = geometry.at_height(view.lens, (u, v), height)
         facing = geometry.heading(view.lens)
         yaw = facing + turn_of(out["yaw"], view.yaw_rad - facing)
         return Seen(
             (x, y, height + view.base_m),
             near(yaw, view.yaw_rad),
             bool(out["close"].argmax()),
-            LOOKS[int(out["look"].argmax())],
             shares,
             (u, v),
         )
+
+    def camera(self, text: str, stage: str, cameras: Sequence[str]) -> str:
+        """Say through which of some cameras to look, for an instruction and what the look is for."""
+        import torch
+
+        from agents.vla.network import CAMERAS, STAGES
+
+        ids = torch.from_numpy(self.tokenizer.encode(text))[None]
+        network = self._built()
+        with _one_thread():
+            said = network.where_to_look(ids, torch.tensor([STAGES.index(stage)]))[0].tolist()
+        return max(cameras, key=lambda camera: said[CAMERAS.index(camera)])
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
         """Plain values and arrays, which `from_state` takes."""
@@ -148,10 +155,26 @@ class Seer:
         return cls(values["network"], arrays, Tokenizer(**values["tokenizer"]), frozenset(values["known"]))
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Nothing is learned, and one thread, so that nothing else changes a bit."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def height_of(logits: NDArray) -> float:
-    """The height (m) that tokens say: the mean round the likeliest."""
+    """The height (m) that tokens say, the mean round the likeliest; or that a share of the range says."""
     from agents.vla.network import HEIGHT_HIGH_M, HEIGHT_LOW_M
 
+    if len(logits) == 1:
+        return HEIGHT_LOW_M + float(logits[0]) * (HEIGHT_HIGH_M - HEIGHT_LOW_M)
     best, n = int(logits.argmax()), len(logits)
     rows = np.arange(max(best - 3, 0), min(best + 4, n))
     at = float(rows @ _shares(logits[rows])) + 0.5
@@ -161,8 +184,11 @@ def height_of(logits: NDArray) -> float:
 def turn_of(logits: NDArray, near_rad: float) -> float:
     """The turn (rad, of a half circle) that tokens say; of equal ones the one that is nearest.
 
-    The last token says that any will do: then it is the hand's own.
+    The last token says that any will do: then it is the hand's own. Three numbers are cosine and sine of
+    twice the turn, and more than 0 where any will do.
     """
+    if len(logits) == 3:
+        return near_rad if logits[2] > 0 else math.atan2(logits[1], logits[0]) / 2
     n = len(logits) - 1
     if _shares(logits)[n] > 0.5:
         return near_rad

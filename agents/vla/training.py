@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from agents.catalog import AgentError
@@ -15,8 +17,23 @@ from agents.vla.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from agents.vla.samples import Samples
 
-# What lies between key poses is fixed, and fits these.
-TASKS = ("LoadChuck",)
+# Demonstrations where little is wanted: of all tasks, and at least of each.
+QUICK_EPISODES, QUICK_OF_EACH = 8, 2
+# What can be learned, and the cameras that show where parts are taken and put.
+TASKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "LoadChuck": ("tray", "chuck"),
+        "LoadVise": ("tray", "chuck"),
+        "UnloadChuck": ("chuck", "stations"),
+        "UnloadVise": ("chuck", "stations"),
+        "SortParts": ("tray", "stations"),
+        "StackParts": ("tray",),
+        "MeasurePart": ("tray", "stations"),
+        "InsertPin": ("tray", "stations"),
+    }
+)
+# Its words and pictures are learned, if it is named; but nothing pushes the block to its stops.
+UNDONE = ("LoadVise",)
 
 
 @dataclass(frozen=True)
@@ -27,6 +44,7 @@ class KeyframeHyper:
         demos: Episodes of the expert to learn from.
         noise: Disturbance of the expert's actions, so that it shows how to find back.
         per_scene: Each scene is shown so often, with another of its parts named each time.
+        pairs: Share of all pairs of a named part (colour, family) and the tray's surface that are shown.
         grounding: Whether to look also at scenes that nobody works in, which hold all words there are.
         scenes: How many of them.
         updates: Gradient steps.
@@ -38,6 +56,7 @@ class KeyframeHyper:
     demos: int = 2000
     noise: float = 0.1
     per_scene: int = 2
+    pairs: float = 1.0
     grounding: bool = False
     scenes: int = 6000
     updates: int = 5000
@@ -50,6 +69,7 @@ class KeyframeHyper:
     blocks: int = 2
     words: int = 48
     film: bool = True
+    continuous: bool = False
     # fitting
     batch: int = 64
     rate: float = 2e-3
@@ -58,7 +78,7 @@ class KeyframeHyper:
     half: bool = True
     threads: int = 2
     take_share: float = 0.75
-    closer: int = 96
+    closer: int = 48
     # disturbing pictures
     recolour: float = 0.6
     turn_deg: float = 30.0
@@ -76,6 +96,8 @@ class KeyframeHyper:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is 1 or more")
         if not 0 <= self.noise <= 1:
             raise ValueError(f"noise is {self.noise}: allowed is 0 to 1")
+        if not 0 < self.pairs <= 1:
+            raise ValueError(f"pairs is {self.pairs}: allowed is above 0 to 1")
 
     def of(self, kind: type, **other: Any) -> Any:
         """The part of these that another dataclass has."""
@@ -89,25 +111,32 @@ class VlaKeyframe(Learner):
     controls = ("ee_yaw",)
     hyper_class = KeyframeHyper
     unit = "looks learned from"
+    tasks = tuple(task for task in TASKS if task not in UNDONE)
 
     def __init__(self, hyper: KeyframeHyper = KeyframeHyper()) -> None:
         self.hyper = hyper
         self.needs = Needs("rgb", "ee_yaw", CAMERAS, image_size=IMAGE_SIZE)
+
+    def take_on(self, task: str) -> None:
+        """Take the tasks, and ask for the cameras that they need."""
+        super().take_on(task)
+        used = [camera for name in self.task.split(",") for camera in TASKS.get(name, ())]
+        self.needs = replace(self.needs, cameras=tuple(dict.fromkeys(used)) or CAMERAS)
 
     def default_steps(self) -> int:
         """Return the budget of looks."""
         return self.hyper.updates * self.hyper.batch
 
     def check(self) -> None:
-        """Raise an error if the task is not one of `TASKS`, or sizes and shares do not fit."""
+        """Raise an error if a task is not one of `TASKS`, or sizes and shares do not fit."""
         from agents.vla.augment import AugmentSpec
         from agents.vla.fitting import FitSpec
         from agents.vla.network import NetworkSpec
 
-        if self.task not in ("", *TASKS):
-            raise AgentError(
-                f"agent 'vla-keyframe' cannot learn {self.task!r}: allowed are {', '.join(TASKS)}"
-            )
+        for task in self.task.split(",") if self.task else ():
+            if task not in TASKS:
+                allowed = f"{', '.join(TASKS)}, several of them with commas, or all"
+                raise AgentError(f"agent 'vla-keyframe' cannot learn {task!r}: allowed are {allowed}")
         try:
             self.hyper.of(NetworkSpec)
             self.hyper.of(FitSpec)
@@ -117,13 +146,15 @@ class VlaKeyframe(Learner):
 
     def demonstrations(self, *, quick: bool) -> Demonstrations:
         """What it wants to be shown."""
+        few = max(QUICK_EPISODES, QUICK_OF_EACH * len(self.task.split(",")))
         return Demonstrations(
-            n_episodes=8 if quick else self.hyper.demos,
+            n_episodes=few if quick else self.hyper.demos,
             frames="keys",
-            cameras=CAMERAS,
+            cameras=self.needs.cameras,
             image_size=IMAGE_SIZE,
             noise=self.hyper.noise,
             per_scene=self.hyper.per_scene,
+            pairs=self.hyper.pairs,
         )
 
     def _scenes(self, session: Session, tokenizer: Tokenizer) -> Samples:
@@ -132,7 +163,7 @@ class VlaKeyframe(Learner):
         from agents.vla.samples import from_dataset
 
         n = 16 if session.quick else self.hyper.scenes
-        wanted = replace(self.demonstrations(quick=session.quick), n_episodes=n, cameras=CAMERAS)
+        wanted = replace(self.demonstrations(quick=session.quick), n_episodes=n)
         return from_dataset(Dataset(session.scenes(wanted)), tokenizer, n)
 
     def learn(self, session: Session) -> None:
@@ -165,8 +196,8 @@ class VlaKeyframe(Learner):
             metrics = {f"loss_{name}": loss for name, loss in losses.items()}
             number, last = -(-fitter.n_updates // n_segment), fitter.n_updates >= n_total
             if last or (number % hyper.validate_every == 0 and 2 * fitter.n_updates > n_total):
-                policy = Keyframe(Seer(asdict(network), fitter.weights(), tokenizer, known))
-                policy.needs = replace(self.needs)
+                seer = Seer(asdict(network), fitter.weights(), tokenizer, known)
+                policy = Keyframe(seer, self.needs.cameras, self.needs.image_size)
                 episodes = session.validate(policy, n_validate).result()
                 metrics["success"] = sum(e.success for e in episodes) / len(episodes)
                 session.offer(policy, metrics["success"])

@@ -30,6 +30,19 @@ def test_there_are_as_many_as_are_asked_for():
     assert len(set(instructions("objects-easy")) - set(instructions("seen"))) >= 280
 
 
+def test_there_are_as_many_for_one_network_that_learns_every_task_it_can_see():
+    from agents.vla.training import TASKS
+
+    found = {
+        level: {order for order, task in orders(level) if task in TASKS} for level in ("seen", *UNSEEN[:2])
+    }
+    assert len(found["seen"]) >= 200
+    assert len(found["objects-easy"] | found["objects-hard"]) >= 280
+    assert not found["seen"] & found["objects-easy"]
+    verbs = {order.verb for order in found["seen"]}
+    assert verbs == {"load", "unload", "sort", "stack", "insert", "measure"}
+
+
 @pytest.mark.parametrize("level", CELLS)
 def test_every_sentence_is_read_back(level):
     """Every eleventh order of each cell, in the cell's own words."""

@@ -1,5 +1,7 @@
 """The policy between looks: told the right places it loads the part, told wrong ones it looks again."""
 
+from dataclasses import replace
+
 import gymnasium
 import numpy as np
 import pytest
@@ -11,14 +13,15 @@ from agents.vla.keyframe import CAMERAS, IMAGE_SIZE, Keyframe
 from agents.vla.network import Network, NetworkSpec
 from agents.vla.seeing import Seen, Seer, View, height_of, turn_of
 from agents.vla.tokenizer import Tokenizer
+from agents.vla.training import TASKS, UNDONE
 from experiments.controls import Reworded, VisionBlind
 
 SMALL = {"width": 16, "deep": 16, "blocks": 1, "words": 16}
 
 
-def make(split="seen", size=IMAGE_SIZE, cameras=CAMERAS):
+def make(split="seen", size=IMAGE_SIZE, cameras=CAMERAS, task="LoadChuck"):
     return gymnasium.make(
-        "Monozukuri/LoadChuck-v0", observation="rgb", split=split, cameras=cameras, image_size=size
+        f"Monozukuri/{task}-v0", observation="rgb", split=split, cameras=cameras, image_size=size
     ).unwrapped
 
 
@@ -32,6 +35,10 @@ class Told:
         self.n_looks, self.off_px = 0, []
         self.rng = np.random.default_rng(seed)
 
+    def camera(self, text, stage, cameras):
+        used = TASKS[self.env.task.name]
+        return used[0] if stage == "take" else used[-1]
+
     def see(self, view, text):
         name = "close" if view.stage == "take" else "release"
         plan = self.env.plan()
@@ -44,7 +51,7 @@ class Told:
         xy, z, turn = self.noise
         x, y, h = np.array(at) + [dx, dy, 0] + self.rng.normal(0, 1, 3) * [xy, xy, z]
         yaw = geometry.wrap(key.yaw_rad, 2 * np.pi) + self.rng.normal(0, 1) * turn
-        return Seen((x, y, h), yaw, name == "close", "chuck", None, pixel)
+        return Seen((x, y, h), yaw, name == "close", None, pixel)
 
 
 def run(env, policy, seed):
@@ -84,6 +91,16 @@ def test_told_the_right_places_it_loads(env, seed):
     assert told.n_looks == 3  # for the part, before the door, over the chuck
 
 
+@pytest.mark.parametrize("task", sorted({*TASKS} - {"LoadChuck", *UNDONE}))
+def test_told_the_right_places_it_does_every_task(task):
+    """What lies between looks knows nothing of tasks."""
+    env = make(task=task, cameras=tuple(dict.fromkeys(TASKS[task])), size=64)
+    policy = Keyframe(Told(env), env.config.cameras, 64)
+    done, names = run(env, policy, 2_000_001)
+    env.close()
+    assert done, names
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("split", ["seen", "objects-hard", "environments-easy", "environments-hard"])
 def test_told_about_the_right_places_it_mostly_loads(split):
@@ -110,8 +127,7 @@ def test_a_hand_that_is_off_over_the_seat_is_corrected(env):
             seen = super().see(view, text)
             if view.stage == "put" and self.n_looks == 2:
                 x, y, z = seen.position_m
-                return Seen((x, y + 0.02, z), *(getattr(seen, k) for k in ("yaw_rad", "close", "look", "heat",
-                                                                            "pixel")))  # fmt: skip
+                return replace(seen, position_m=(x, y + 0.02, z))
             return seen
 
     done, names = run(env, Keyframe(Late(env)), 2_000_003)
@@ -151,9 +167,14 @@ def test_tokens_say_heights_and_turns_between_them():
         logits = np.log(height_target(np.array([height]))[0].numpy() + 1e-12)
         assert height_of(logits) == pytest.approx(height, abs=1e-4)
     for yaw in (0.1, 1.0, 3.1):
-        logits = np.log(yaw_target(np.array([yaw]), np.zeros(1))[0].numpy() + 1e-12)
+        logits = np.log(yaw_target(np.array([yaw]), np.ones(1, int))[0].numpy() + 1e-12)
         assert geometry.wrap(turn_of(logits, yaw) - yaw, np.pi) == pytest.approx(0, abs=2e-3)
-    logits = np.log(yaw_target(np.array([1.0]), np.ones(1))[0].numpy() + 1e-12)
+    for equal, period in ((6, np.pi / 3), (4, np.pi / 2), (8, np.pi / 4)):  # of equal turns the nearest
+        logits = np.log(yaw_target(np.array([2.9]), np.array([equal]))[0].numpy() + 1e-12)
+        turn = turn_of(logits, 0.2)
+        assert geometry.wrap(turn - 2.9, period) == pytest.approx(0, abs=2e-2)
+        assert abs(turn - 0.2) < period / 2 + 0.1
+    logits = np.log(yaw_target(np.array([1.0]), np.zeros(1, int))[0].numpy() + 1e-12)
     assert turn_of(logits, 0.3) == 0.3  # any will do: the hand's own
 
 

@@ -1,6 +1,8 @@
 """From demonstrations to a policy: looks from a data set, disturbed pictures, a run that is stopped."""
 
 import json
+from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import gymnasium
 import numpy as np
@@ -18,14 +20,19 @@ from agents.vla.fitting import FitSpec, Fitter, spot
 from agents.vla.keyframe import CAMERAS, IMAGE_SIZE, Keyframe
 from agents.vla.network import STRIDE, NetworkSpec
 from agents.vla.samples import Samples, from_dataset
+from agents.vla.seeing import Seer, View, turn_of
 from agents.vla.tokenizer import Tokenizer
-from agents.vla.training import KeyframeHyper, VlaKeyframe
+from agents.vla.training import TASKS, UNDONE, KeyframeHyper, VlaKeyframe
 from experiments.collect import Config
 from experiments.collecting import recipe_of, sources_of
+from experiments.config import UserError
+from experiments.demonstrations import _scenes as looked_at
 from experiments.progress import Progress
-from experiments.recording import Take, features_of, record
+from experiments.recording import Recipe, Take, features_of, record, shown
 from experiments.rollout import EnvRequest
 from experiments.run import RunDirectory
+from experiments.train import Config as TrainConfig
+from experiments.training import check, train
 from tests.learning.local import LocalSession, Stopped
 
 HYPER = KeyframeHyper(updates=12, batch=4, width=16, deep=16, blocks=1, words=16, threads=1, half=False)
@@ -75,8 +82,12 @@ def test_looks_are_labelled_with_where_the_gripper_closes_and_opens(folder, samp
         # The mask says that the named part is there.
         column, line = np.floor(samples.pixels[row]).astype(int)
         assert samples.masks[row][line, column] == 5
-    # A chuck's stop is 0.13 m above the tray's surface.
-    assert samples.heights[samples.closes == 0] == pytest.approx(0.13, abs=2e-3)
+    # A chuck's stop is 0.16 m above the floor; there a part stands.
+    assert samples.heights[samples.closes == 0] == pytest.approx(0.16, abs=2e-3)
+    for row in np.flatnonzero(samples.closes == 0):
+        column, line = np.floor(samples.pixels[row]).astype(int)
+        assert samples.masks[row][line, column] in (1, 2, 3, 5)  # the chuck, or what hides it
+    assert set(samples.symmetry.tolist()) <= {0, 4, 6}
     assert {"load", "chuck"} & samples.known
     said = {data.episodes[0].tasks[0]}
     assert said <= {text for episode in data.episodes for text in episode.tasks}
@@ -202,15 +213,16 @@ class Workers:
         return Done()
 
 
-def run(folder, out, *, stop_at=None, resume=False):
+def run(folder, out, *, stop_at=None, resume=False, hyper=HYPER, scenes=None):
     out.mkdir(exist_ok=True)
-    agent = VlaKeyframe(HYPER)
+    agent = VlaKeyframe(hyper)
     n_steps = agent.default_steps()
     session = LocalSession(
         Workers(), RunDirectory(out), Progress(n_steps, "", out / "tensorboard"), seed=3, n_steps=n_steps,
         quick=True, checkpoint_s=0.0, demos=folder,
     )  # fmt: skip
     session.stop_at = stop_at
+    session.scenes = lambda wanted: str(scenes)
     if resume and (out / "checkpoints" / "last.json").is_file():
         session.restore()
     with session:
@@ -236,6 +248,106 @@ def test_a_stopped_run_goes_on_to_the_same_bits(folder, tmp_path):
     row = json.loads(whole[0].splitlines()[-1])
     assert row["env_steps"] == HYPER.updates * HYPER.batch
     assert row["success"] == 1.0
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """Two scenes that nobody works in."""
+    folder = tmp_path_factory.mktemp("scenes") / "set"
+    options = {"observation": "flat", "split": "grounding", "render_mode": "rgb_array"}
+    request = EnvRequest("LoadChuck", options)
+    recipe = Recipe("keys", CAMERAS, IMAGE_SIZE)
+    with Writer(folder, features=features_of(request, recipe), fps=20, robot="lrmate200id") as writer:
+        for scene in looked_at(request, request, recipe, [1, 2], 1):
+            writer.add(scene)
+    return folder
+
+
+def test_scenes_that_nobody_works_in_are_learned_from_too(folder, scenes, samples, tmp_path):
+    looks = from_dataset(Dataset(scenes), Tokenizer())
+    assert len(looks) == 2
+    assert looks.closes.tolist() == [1, 1]
+    for row in range(2):
+        column, line = np.floor(looks.pixels[row]).astype(int)
+        assert looks.masks[row][line, column] == 5
+    run(folder, tmp_path / "robot data only")
+    run(folder, tmp_path / "both", hyper=replace(HYPER, grounding=True), scenes=scenes)
+    alone, both = (Policy.load(tmp_path / name / "policy").seer for name in ("robot data only", "both"))
+    assert alone.known == samples.known
+    assert both.known == samples.known | looks.known
+    assert any(not np.array_equal(alone.weights[name], both.weights[name]) for name in alone.weights)
+
+
+def test_heights_and_turns_can_be_numbers_instead_of_tokens(samples):
+    spec = NetworkSpec(width=16, deep=16, blocks=1, words=16, continuous=True)
+    fitter = Fitter(samples, spec, FitSpec(batch=4, rate=3e-3, drop_words=0, half=False, threads=1), NONE, 0)
+    first = fitter.run(3, 60)
+    fitter.run(52, 60)
+    last = fitter.run(5, 60)
+    assert last["height"] < first["height"] / 2
+    assert "closer" not in last
+    seer = Seer(asdict(spec), fitter.weights(), Tokenizer())
+    seen = seer.see(View(samples.pictures[0], np.eye(3, 4) + np.eye(3, 4, 3), "tray", "take"), "load it")
+    assert np.isfinite([*seen.position_m, seen.yaw_rad]).all()
+    logits = [np.cos(2 * 0.4), np.sin(2 * 0.4), -1.0]
+    assert turn_of(np.array(logits), 0.0) == pytest.approx(0.4)
+    assert turn_of(np.array([*logits[:2], 1.0]), 0.1) == 0.1
+
+
+def test_a_share_of_the_pairs_is_left_out():
+    """Of parts and surfaces; which, is the same in every process."""
+    shares = []
+    for pairs in (0.25, 0.5, 1.0):
+        scenes = [
+            SimpleNamespace(
+                candidates=[SimpleNamespace(colour=colour, kind=SimpleNamespace(family=family))],
+                look=SimpleNamespace(surfaces=("", f"clouds-{k}", "", "")),
+            )
+            for colour in ("red", "blue", "pink") for family in ("shaft", "ring") for k in range(48)
+        ]  # fmt: skip
+        kept = [shown(SimpleNamespace(cell=SimpleNamespace(draw=draw)), pairs) for draw in scenes]
+        shares.append(np.mean(kept))
+        for first in range(0, len(kept), 48):  # no part and no surface is left out as such
+            assert any(kept[first : first + 48])
+    assert shares[0] == pytest.approx(0.25, abs=0.08)
+    assert shares[1] == pytest.approx(0.5, abs=0.08)
+    assert shares[2] == 1
+
+
+def test_it_learns_all_tasks_that_it_can_see():
+    agent = create("vla-keyframe", "all")
+    agent.check()
+    assert agent.task.split(",") == [task for task in TASKS if task not in UNDONE]
+    assert set(agent.demonstrations(quick=False).cameras) == {"tray", "chuck", "stations"}
+    assert create("vla-keyframe", "UnloadChuck,UnloadVise").needs.cameras == ("chuck", "stations")
+    with pytest.raises(AgentError, match="'Reach': allowed are LoadChuck"):
+        create("vla-keyframe", "LoadChuck,Reach").check()
+
+
+def test_what_others_learn_one_at_a_time_is_refused_together():
+    for config, told in (
+        (TrainConfig(task="Reach,PickPart", agent="sac"), "learns one task at a time"),
+        (TrainConfig(task="Reach", agent="sac", unseen_tasks="PickPart"), "learns one task"),
+        (TrainConfig(task="LoadChuck", agent="vla-keyframe", unseen_tasks="LoadChuck"), "learned from"),
+    ):
+        with pytest.raises(UserError, match=told) as error:
+            check(config)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_one_network_learns_several_tasks_from_nothing(tmp_path):
+    """Demonstrations, learning, and a test of each task, of one that was not learned too."""
+    out = tmp_path / "run"
+    config = TrainConfig(task="LoadChuck,UnloadChuck", agent="vla-keyframe", unseen_tasks="SortParts",
+                         quick=True, episodes=1, steps=256, clip=False, workers=1, out=out)  # fmt: skip
+    assert train(config) == 0
+    summary = json.loads((out / "summary.json").read_text())
+    told = {name: task["learned"] for name, task in summary["tasks"].items()}
+    assert told == {"LoadChuck": True, "UnloadChuck": True, "SortParts": False}
+    assert summary["n_episodes"] == 2
+    shown_tasks = {e.extra["task"] for e in Dataset(out / "demonstrations").episodes}
+    assert shown_tasks == {"LoadChuck", "UnloadChuck"}
 
 
 def test_a_broken_data_set_is_told_of_in_one_line(tmp_path):

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+from agents.vla.closer import YAWS, Closer
 from agents.vla.network import (
+    CAMERAS,
     GLIMPSE,
     HEIGHTS,
-    LOOKS,
     STRIDE,
-    YAWS,
     Film,
     Network,
     NetworkSpec,
@@ -96,8 +96,27 @@ def test_shapes_and_size():
     assert heat.shape == (2, 64 // STRIDE, 64 // STRIDE)
     said = network.details(features, condition, torch.tensor([[0, 0], [15, 3]]), x)
     shapes = {name: tuple(value.shape) for name, value in said.items()}
-    assert shapes == {"offset": (2, 2), "height": (2, HEIGHTS), "yaw": (2, YAWS + 1), "close": (2, 2),
-                      "look": (2, len(LOOKS))}  # fmt: skip
+    assert shapes == {"offset": (2, 2), "height": (2, HEIGHTS), "yaw": (2, YAWS + 1), "close": (2, 2)}
+    assert network.closer(x, torch.tensor([[3.0, 4.0], [60.0, 3.0]])).shape == (2, YAWS + 1)
+    assert network.where_to_look(ids("load it", "put it"), torch.tensor([0, 1])).shape == (2, len(CAMERAS))
+
+
+def test_a_part_that_is_turned_is_said_to_be_turned():
+    """Whatever the weights: another turn of the picture moves the answer by as much, and nothing else."""
+    torch.manual_seed(0)
+    closer, n, turn = Closer(), 64, 0.7
+    bar = torch.zeros(2, 3, n, n)
+    columns, rows = torch.meshgrid(*[torch.arange(n) + 0.5 - n / 2] * 2, indexing="xy")
+    for picture, angle in zip(bar, (0.2, 0.2 + turn), strict=True):
+        along = columns * np.cos(angle) - rows * np.sin(angle)
+        across = columns * np.sin(angle) + rows * np.cos(angle)
+        picture[:] = torch.exp(-((along / 8) ** 4) - (across / 3) ** 4)
+    with torch.no_grad():
+        said = closer(bar, torch.full((2, 2), n / 2)).numpy()
+    assert np.ptp(said[0, :YAWS]) > 0.1
+    moved = np.roll(said[0, :YAWS], round(turn / np.pi * YAWS))
+    assert np.corrcoef(moved, said[1, :YAWS])[0, 1] > 0.95
+    assert said[0, YAWS] == pytest.approx(said[1, YAWS], abs=0.02)
 
 
 def test_details_are_read_at_their_cell():
@@ -130,6 +149,8 @@ def test_every_weight_learns():
     x = pictures()
     heat, features, condition = network.features(x, ids("load the red ring", "x"), PLACE)
     said = network.details(features, condition, torch.tensor([[1, 1], [2, 2]]), x)
+    said["turn"] = network.closer(x, torch.tensor([[9.0, 9.0], [20.0, 12.0]]))
+    said["look"] = network.where_to_look(ids("load the red ring", "x"), torch.tensor([0, 1]))
     (heat.square().sum() + sum(value.square().sum() for value in said.values())).backward()
     still = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not still
@@ -171,7 +192,7 @@ def test_words_decide_where():
         said = ids(*(f"load the {list(named)[k]} ring" for k in which))
         return network.features(x, said, PLACE[:1].expand(len(which)))[0].flatten(1)
 
-    for _ in range(90):
+    for _ in range(140):
         x, cells = scene(16)
         which = rng.integers(2, size=16)
         adam.zero_grad()

@@ -219,3 +219,35 @@ def listening():
                 links = [os.readlink(link) for link in (process / "fd").iterdir()]
                 found |= {at[link] for link in links if link in at}
     return found
+
+
+def test_variants_of_an_agent_are_runs_with_names_and_rows_of_their_own(tmp_path):
+    plan = Sweep(
+        agents=("vla-keyframe",), seeds=(0, 1), variants={"as-it-is": {}, "no-noise": {"noise": 0.0}}
+    )
+    runs, files = sweeping._planned(plan, tmp_path)
+    assert [run.name for run in runs] == [
+        f"LoadChuck-vla-keyframe-{name}-s{seed}" for name in ("as-it-is", "no-noise") for seed in (0, 1)
+    ]
+    told = {path.stem: text for path, text in files.items() if path.parent.name == "agents"}
+    assert "noise: 0.0" in told["LoadChuck-vla-keyframe-no-noise"]
+    assert "noise: 0.1" in told["LoadChuck-vla-keyframe-as-it-is"]
+    table = sweeping._write(tmp_path, runs, {run.name: sweeping.Outcome() for run in runs})
+    assert [(group["variant"], group["n_runs"]) for group in table["groups"]] == [
+        ("as-it-is", 2),
+        ("no-noise", 2),
+    ]
+    assert any("no-noise" in line for line in sweeping.lines(table))
+    rows = sweeping._next(plan, tmp_path)
+    assert "no-noise='" in rows[1]
+    with pytest.raises(UserError, match="unknown key 'nois'"):
+        sweeping._planned(Sweep(agents=("vla-keyframe",), variants={"x": {"nois": 0.0}}), tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "sweep").iterdir()), ids=lambda path: path.stem)
+def test_committed_sweeps_can_be_made(path, tmp_path):
+    plan = sweeping.from_yaml(Sweep, path.read_text(encoding="utf-8"), path.name)
+    runs, _ = sweeping._planned(plan, tmp_path)
+    assert len({run.name for run in runs}) == len(runs)
+    assert len(plan.seeds) >= 3
+    assert not list(tmp_path.iterdir())
