@@ -178,9 +178,9 @@ class VlaKeyframe(Learner):
         wanted = self.demonstrations(quick=session.quick)
         try:
             samples = from_dataset(Dataset(session.demonstrations(wanted)), tokenizer, wanted.n_episodes)
+            scenes = self._scenes(session, tokenizer) if hyper.grounding else None
         except DatasetError as error:
             raise AgentError(str(error)) from None
-        scenes = self._scenes(session, tokenizer) if hyper.grounding else None
         network = hyper.of(NetworkSpec, n_buckets=tokenizer.n_buckets)
         augment = hyper.of(AugmentSpec, noise=hyper.pixel_noise)
         fitter = Fitter(samples, network, hyper.of(FitSpec), augment, session.seed, scenes)
