@@ -17,7 +17,7 @@ from torch.nn import functional
 # are where they were.
 YAWS = 72
 # Directions, all the way round; from the place outwards (pixels).
-DIRECTIONS = 72
+DIRECTIONS = 2 * YAWS
 RADII_PX = tuple(1.0 + 0.9 * k for k in range(12))
 
 
@@ -43,10 +43,9 @@ class Closer(nn.Module):
         self.first = nn.Conv2d(3, width, (3, 5))
         self.second = nn.Conv2d(width, deep, (3, 5), (2, 1))
         self.third = nn.Conv2d(deep, deep, (4, 9))
-        self.wide = nn.Conv1d(deep, deep, 5, dilation=3)
+        self.wide = nn.Conv1d(deep, deep, 9, dilation=3)
         self.norms = nn.ModuleList(nn.GroupNorm(4, n) for n in (width, deep, deep))
-        # Between two directions lie two tokens.
-        self.turn = nn.Conv1d(deep, 2 * YAWS // DIRECTIONS, 1)
+        self.turn = nn.Conv1d(deep, 1, 1)
         self.any = nn.Linear(deep, 1)
 
     def forward(self, pictures: Tensor, pixels: Tensor) -> Tensor:
@@ -58,8 +57,8 @@ class Closer(nn.Module):
         for layer, norm in zip((self.first, self.second, self.third), self.norms, strict=True):
             x = functional.relu(norm(layer(_ring(x, layer.kernel_size[1] // 2))))
         x = x.squeeze(2)
-        x = x + functional.relu(self.wide(_ring(x, 6)))
-        round_ = self.turn(x).transpose(1, 2).flatten(1)
+        x = x + functional.relu(self.wide(_ring(x, 12)))
+        round_ = self.turn(x)[:, 0]
         # Opposite directions are the same turn of two fingers.
         return torch.cat([round_[:, :YAWS] + round_[:, YAWS:], self.any(x.mean(2))], 1)
 

@@ -36,7 +36,7 @@ SLOW_M, CREEP_M, BELOW_M = 0.003, 0.0008, 0.010
 PUSH_N, JAM_N = 60.0, 35.0
 # A part that is set down goes so much a period, no farther below its place than this, until it is felt; felt
 # so far above its place, something is in the way: it rises a little, and is put down beside (m).
-PRESS_N, DOWN_M, BELOW_PLACE_M, FELT_M, EASE_M = 14.0, 0.0005, 0.005, 0.008, 0.003
+PRESS_N, DOWN_M, BELOW_PLACE_M, FELT_M, EASE_M = 14.0, 0.0005, 0.0, 0.008, 0.003
 _BESIDE_M = (
     *((0.0, 0.0), (0.0008, 0.0), (-0.0008, 0.0), (0.0, 0.0008), (0.0, -0.0008)),
     *((0.0012, 0.0012), (-0.0012, 0.0012), (-0.0012, -0.0012), (0.0012, -0.0012)),
