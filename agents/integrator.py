@@ -53,7 +53,7 @@ class Reference:
 class Integrator(Taught):
     """Vision offset, checks, search, retry; the same hands and machine as everyone."""
 
-    needs = Needs(observation="rgb", control="ee_yaw", cameras=(CAMERA,), image_size=256)
+    needs = Needs(observation="rgb", control="ee_yaw", cameras=(CAMERA,), image_size=256, triggered=True)
 
     def __init__(self) -> None:
         super().__init__()

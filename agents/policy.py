@@ -37,6 +37,7 @@ class Needs:
         cameras: The cameras to render.
         reward: The reward to learn from, "dense" or "sparse".
         image_size: Side of the pictures in pixels.
+        triggered: Whether a camera takes a picture only when `act` reads it.
     """
 
     observation: str = "flat"
@@ -44,6 +45,7 @@ class Needs:
     cameras: tuple[str, ...] = ()
     reward: str = "dense"
     image_size: int = 96
+    triggered: bool = False
 
 
 DEFAULT_NEEDS = Needs()

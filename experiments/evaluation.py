@@ -130,6 +130,7 @@ def request_for(task: str, needs: Any, **options: Any) -> EnvRequest:
             "control": needs.control,
             "reward": needs.reward,
             **({"cameras": needs.cameras, "image_size": needs.image_size} if pictures else {}),
+            **({"triggered": True} if pictures and needs.triggered else {}),
         },
     )
     request.check()

@@ -75,7 +75,7 @@ class Keyframe(Policy):
 
     def __init__(self, seer: Seer, image_size: int = IMAGE_SIZE) -> None:
         self.seer = seer
-        self.needs = Needs("rgb", "ee_yaw", CAMERAS, image_size=image_size)
+        self.needs = Needs("rgb", "ee_yaw", CAMERAS, image_size=image_size, triggered=True)
         self.text = ""
         self.seen: Seen | None = None
         self.camera = ""

@@ -92,7 +92,7 @@ class VlaKeyframe(Learner):
 
     def __init__(self, hyper: KeyframeHyper = KeyframeHyper()) -> None:
         self.hyper = hyper
-        self.needs = Needs("rgb", "ee_yaw", CAMERAS, image_size=IMAGE_SIZE)
+        self.needs = Needs("rgb", "ee_yaw", CAMERAS, image_size=IMAGE_SIZE, triggered=True)
 
     def default_steps(self) -> int:
         """Return the budget of looks."""

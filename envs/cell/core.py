@@ -124,6 +124,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
             self._observer = ImageObserver(
                 joints, config.cameras, config.image_size, depth=depth, labels=config.segmentation
             )
+            # What is old or lost on its way was taken in time.
+            self._observer.triggered = config.triggered and not config.stress
         else:
             flat, level = config.observation == "flat", self.cell.level
             self._observer = StateObserver(task, joints, flat=flat, level=level)
