@@ -69,8 +69,8 @@ class Config:
     """Make every figure again from the ledgers in this directory."""
     record: str | None = None
     """Record full-physics cycles instead: WHO=FILE.json, an agent or a run, and the table to write."""
-    record_cycles: int = 60
-    """Cycles of each group of such a table."""
+    record_cycles: int = 500
+    """Cycles of each group of such a table; those that are there already are kept."""
     calibrate: Path | None = None
     """A CSV file of a cell's own stops and cycles (kind,minutes), put in the place of the shift's figures."""
 
@@ -109,13 +109,16 @@ def _record(config: Config) -> None:
     from tqdm import tqdm
 
     from experiments.comparison.makers import groups_of, parse_record, record_cycles
+    from experiments.run import usable_cores
 
     who, file = parse_record(str(config.record))
     if not file.parent.is_dir():
         raise UserError(f"{str(file.parent)!r} is not a directory")
     total = len(groups_of()) * config.record_cycles
     with tqdm(total=total, desc=f"Recording {who}", unit="cycle", file=sys.stderr) as bar:
-        table = record_cycles(who, file, config.record_cycles, on_done=lambda: bar.update(1) and None)
+        table = record_cycles(
+            who, file, config.record_cycles, workers=config.workers or usable_cores(), on_done=bar.update
+        )
     sys.stdout.write(f"{table.n}\nThe cycles are in {file}\n")
 
 

@@ -124,8 +124,6 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
             self._observer = ImageObserver(
                 joints, config.cameras, config.image_size, depth=depth, labels=config.segmentation
             )
-            # What is old or lost on its way was taken in time.
-            self._observer.triggered = config.triggered and not config.stress
         else:
             flat, level = config.observation == "flat", self.cell.level
             self._observer = StateObserver(task, joints, flat=flat, level=level)
@@ -173,6 +171,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._now.command_tilt_rad, self._now.command_pan_rad = control.tilt_rad, control.pan_rad
         self._observer.begin(self._now)
         self._faults.begin(self.cell.draw)
+        # What comes late was taken in time.
+        self._observer.triggered = self.config.triggered and not self._faults.active
         observation, _, _, info = self._outcome(self._now)
         self._last = observation, {**info, **told}
         return self._last

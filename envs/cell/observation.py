@@ -178,6 +178,7 @@ class StateObserver:
 
     def __init__(self, task: Task, joints: int, *, flat: bool, level: bool = False):
         self.task, self.flat = task, flat
+        self.triggered = False  # it has no pictures
         self._names = names = state_names(type(task), joints, level=level)
         n, g = len(names), len(task.tolerance)
         self._sizes = (n, n + g, n + 2 * g)
