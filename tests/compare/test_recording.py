@@ -31,6 +31,6 @@ def test_recording_goes_on_where_it_was_and_does_not_depend_on_workers(tmp_path,
 
 
 def test_a_strength_that_there_is_not_is_refused(tmp_path):
-    with pytest.raises(UserError, match="strength '?6"):
+    with pytest.raises(UserError, match=r"strength .?6"):
         makers.record_cycles("expert", tmp_path / "a.json", 1, (6,))
     assert not (tmp_path / "a.json").exists()
