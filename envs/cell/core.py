@@ -297,9 +297,14 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
 
     @staticmethod
     def sides(part: str) -> int:
-        """Equal sides of a part's outline as its drawing shows it, 0 for round; `part` is its word."""
-        known = {**families(), **held_out(0)}
-        return next(t["medium"].symmetry for t in known.values() if t["medium"].word == part)
+        """Equal sides of a part's outline as its drawing shows it, 0 for round; `part` is its word.
+
+        Raises:
+            ValueError: for a word that no family goes by.
+        """
+        known = {t["medium"].word: t["medium"].symmetry for t in {**families(), **held_out(0)}.values()}
+        choice("part", part, tuple(known))
+        return known[part]
 
     @property
     def plan_controls(self) -> tuple[str, ...]:
