@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -20,6 +20,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.environ import environ
 from agents.policy import Action, Needs, Observation, Policy, PolicyError
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -267,25 +268,12 @@ def _json(path: Path) -> dict[str, Any]:
 
 # --- lerobot ---------------------------------------------------------------------------------------
 
-
-@contextmanager
-def _offline() -> Iterator[None]:
-    """Let the hub's client, which reads this once when it is imported, fetch nothing."""
-    names = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+# The hub's client reads these once, when it is imported, and fetches nothing.
+_OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 
 def _load(folder: Path, learned: Signature, device: str) -> _Parts:
-    with _offline(), redirect_stdout(StringIO()):  # lerobot prints where it found the weights
+    with environ(_OFFLINE), redirect_stdout(StringIO()):  # lerobot prints where it found the weights
         try:
             from lerobot.configs.policies import PreTrainedConfig
             from lerobot.policies.factory import get_policy_class, make_pre_post_processors

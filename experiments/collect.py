@@ -1,4 +1,4 @@
-"""Collect demonstrations: an agent's, disturbed and recovering, or a person's at the keyboard."""
+"""Collect demonstrations: an agent's, disturbed and recovering, or a person's, with keyboard or game pad."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import tyro
 
 from experiments.config import UserError, check_counts, check_pairs, parse, run_verb
 
+# A person, and what is in their hands.
+PEOPLE = ("keyboard", "gamepad")
 # Flags that may be given together with --resume.
 _WITH_RESUME = {"resume", "episodes", "workers"}
 
@@ -24,7 +26,7 @@ class Config:
     task: str = "LoadChuck"
     """The task; several with commas between them take turns."""
     agent: str = "expert"
-    """Who shows it: an agent's name, a run's directory, or keyboard (a person, in the window)."""
+    """Who shows it: an agent's name, a run's directory, or keyboard or gamepad (a person, in the window)."""
     episodes: int = 300
     """Number of episodes that are kept."""
     split: str = "seen"
@@ -76,8 +78,8 @@ class Config:
             raise ValueError(f"noise is {self.noise}: allowed are 0 to 1")
         if self.format == "minari" and self.frames != "all":
             raise ValueError("format minari: every step is needed, so frames must be 'all'")
-        if self.agent == "keyboard" and (self.noise or self.frames != "all"):
-            raise ValueError("agent keyboard: noise must be 0 and frames 'all'")
+        if self.agent in PEOPLE and (self.noise or self.frames != "all"):
+            raise ValueError(f"agent {self.agent}: noise must be 0 and frames 'all'")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
