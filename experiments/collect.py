@@ -11,6 +11,7 @@ from typing import Literal
 
 import tyro
 
+from agents import video
 from experiments.config import UserError, check_counts, check_pairs, parse, run_verb
 
 # A person, and what is in their hands.
@@ -49,6 +50,8 @@ class Config:
     """Side of the pictures in pixels."""
     masks: bool = True
     """Keep the class of every pixel too, for recolouring."""
+    video: bool = False
+    """Keep pictures in films that give the same pixels back, not in parquet: smaller (extra `video`)."""
     noise: float | None = None
     """Disturbance of the agent's actions; None for 0.2 where it sees true state and can mend it, else 0."""
     instructions_per_scene: int = 1
@@ -78,6 +81,8 @@ class Config:
             raise ValueError(f"noise is {self.noise}: allowed are 0 to 1")
         if self.format == "minari" and self.frames != "all":
             raise ValueError("format minari: every step is needed, so frames must be 'all'")
+        if self.format == "minari" and self.video:
+            raise ValueError("format minari: pictures are arrays there, so --video is not allowed")
         if self.agent in PEOPLE and (self.noise or self.frames != "all"):
             raise ValueError(f"agent {self.agent}: noise must be 0 and frames 'all'")
 
@@ -88,6 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, "collect", arguments, __doc__)
     if find_spec("pyarrow") is None:
         raise UserError("collect needs pyarrow: pip install 'monozukuri[learn]'")
+    if config.video and not video.available():
+        raise UserError(f"--video needs the extra 'video': {video.HINT}")
     from experiments import collecting
 
     if config.verify is not None:

@@ -1,4 +1,4 @@
-"""A person shows a task in the window, by keyboard or game pad; time stands still while nothing is pressed."""
+"""A person shows a task in the window, by keys or sticks; time stands still while nothing is pressed."""
 
 from __future__ import annotations
 
