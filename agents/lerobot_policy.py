@@ -90,6 +90,7 @@ class LeRobot(Policy):
         self._hyper = hyper
         self._parts: _Parts | None = None
         self._random: Any = None
+        self._instruction = ""
         self.signature: Signature | None = None
         if hyper.folder:
             self.signature = signature_of(Path(hyper.folder), dict(p.split("=", 1) for p in hyper.cameras))
