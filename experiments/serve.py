@@ -25,7 +25,7 @@ class Config:
     """What to serve, and where."""
 
     what: tyro.conf.Positional[str]
-    """A run's directory, or the name of an agent that sees observations only."""
+    """A run's directory, a folder of lerobot's, or the name of an agent that sees observations only."""
     task: str = "LoadChuck"
     """The task that it is for."""
     control: str = "ee_yaw"
