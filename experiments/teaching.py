@@ -160,10 +160,11 @@ def teach(
     with until_closed():
         env = request.make(render_mode="human") if live else request.make()
         try:
-            hands = hands or _hands(config.agent, env.unwrapped)
+            fresh = _Fresh(hands or _hands(config.agent, env.unwrapped))
             while writer.n_episodes < config.episodes:
                 shown += 1
-                taught = _scene(env, next(takes), hands, live=live)
+                fresh.begin()
+                taught = _scene(env, next(takes), fresh, live=live)
                 if taught is None:
                     break
                 if taught.actions is None or not len(taught.actions):
@@ -176,6 +177,26 @@ def teach(
         finally:
             env.close()
     return shown
+
+
+class _Fresh:
+    """Hands of which what ended the last scene does not count in this one until it was let go."""
+
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+        self._last: frozenset[str] = frozenset()
+
+    def begin(self) -> None:
+        """Begin a scene."""
+        self._stale = self._last
+
+    def __call__(self) -> Held | None:
+        held = self._hands()
+        if held is None:
+            return None
+        self._last = held.keys
+        self._stale &= held.keys
+        return held._replace(keys=held.keys - self._stale)
 
 
 def check_hands(agent: str) -> None:

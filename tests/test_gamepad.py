@@ -6,10 +6,11 @@ import types
 import numpy as np
 import pytest
 
+from agents.dataset import Writer
 from experiments import collect, evaluation, teaching
 from experiments.errors import UserError
 from experiments.gamepad import DEAD_ZONE, STILL, Gamepad, Held, _SdlPad
-from experiments.recording import Take
+from experiments.recording import Recipe, Take, features_of
 
 FULL = 32767
 
@@ -77,6 +78,19 @@ def test_gripper_and_undo():
     lesson.press(*Gamepad(StandIn("START")).held())
     assert lesson.finished
     env.close()
+
+
+def test_a_button_that_is_held_on_ends_one_scene_only(tmp_path):
+    policy = evaluation.load("expert", "PickPart", "ee_yaw")
+    request = evaluation.request_for("PickPart", policy.needs, robot="lrmate200id", split="seen")
+    recipe = Recipe(cameras=())
+    made = Writer(tmp_path / "d", features=features_of(request, recipe), fps=20, robot="lrmate200id")
+    config = collect.Config(agent="gamepad", task="PickPart", episodes=3)
+    takes = (Take(0, request, None, seed=seed) for seed in range(5, 15))
+    pads = [StandIn("Y")] * 3 + [StandIn("X")] + [StandIn("START")] * 3 + [StandIn()] + [StandIn("BACK")]
+    held = iter([Gamepad(pad).held() for pad in pads])
+    assert teaching.teach(config, request, recipe, made, takes, lambda: next(held)) == 3
+    assert made.n_episodes == 0  # one left out, one not done, one stopped
 
 
 def test_what_buttons_stand_for():
