@@ -23,7 +23,7 @@ from configs.strict_yaml import StrictYamlError, read_yaml
 Agent = Policy | Learner
 
 _ORDER = ("random", "expert", "taught", "integrator", "bc", "dagger", "ppo", "sac", "tqc",
-          "vla-keyframe", "remote", "handbook", "tuned_rules", "machinist", "oracle")  # fmt: skip
+          "vla-keyframe", "remote", "lerobot", "handbook", "tuned_rules", "machinist", "oracle")  # fmt: skip
 
 
 class AgentError(ValueError):

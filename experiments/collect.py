@@ -1,4 +1,4 @@
-"""Collect demonstrations: an agent's, disturbed and recovering, or a person's at the keyboard."""
+"""Collect demonstrations: an agent's, disturbed and recovering, or a person's, with keyboard or game pad."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from typing import Literal
 
 import tyro
 
+from agents import video
 from experiments.config import UserError, check_counts, check_pairs, parse, run_verb
 
+# A person, and what is in their hands.
+PEOPLE = ("keyboard", "gamepad")
 # Flags that may be given together with --resume.
 _WITH_RESUME = {"resume", "episodes", "workers"}
 
@@ -24,7 +27,7 @@ class Config:
     task: str = "LoadChuck"
     """The task; several with commas between them take turns."""
     agent: str = "expert"
-    """Who shows it: an agent's name, a run's directory, or keyboard (a person, in the window)."""
+    """Who shows it: an agent's name, a run's directory, or keyboard or gamepad (a person, in the window)."""
     episodes: int = 300
     """Number of episodes that are kept."""
     split: str = "seen"
@@ -47,6 +50,8 @@ class Config:
     """Side of the pictures in pixels."""
     masks: bool = True
     """Keep the class of every pixel too, for recolouring."""
+    video: bool = False
+    """Keep pictures in films that give the same pixels back, not in parquet: smaller (extra `video`)."""
     noise: float | None = None
     """Disturbance of the agent's actions; None for 0.2 where it sees true state and can mend it, else 0."""
     instructions_per_scene: int = 1
@@ -76,8 +81,10 @@ class Config:
             raise ValueError(f"noise is {self.noise}: allowed are 0 to 1")
         if self.format == "minari" and self.frames != "all":
             raise ValueError("format minari: every step is needed, so frames must be 'all'")
-        if self.agent == "keyboard" and (self.noise or self.frames != "all"):
-            raise ValueError("agent keyboard: noise must be 0 and frames 'all'")
+        if self.format == "minari" and self.video:
+            raise ValueError("format minari: pictures are arrays there, so --video is not allowed")
+        if self.agent in PEOPLE and (self.noise or self.frames != "all"):
+            raise ValueError(f"agent {self.agent}: noise must be 0 and frames 'all'")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,6 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, "collect", arguments, __doc__)
     if find_spec("pyarrow") is None:
         raise UserError("collect needs pyarrow: pip install 'monozukuri[learn]'")
+    if config.video and not video.available():
+        raise UserError(f"--video needs the extra 'video': {video.HINT}")
     from experiments import collecting
 
     if config.verify is not None:

@@ -67,9 +67,12 @@ def policy_identity(what: str, policy: Policy) -> dict[str, str]:
     folder = Path(what) / "policy"
     if folder.is_dir():
         return {**identity, "weights": sources.files_hash(p for p in folder.rglob("*") if p.is_file())}
+    hyper = getattr(policy, "_hyper", None) or getattr(policy, "hyper", None)
+    if foreign := getattr(hyper, "folder", ""):  # lerobot's
+        files = (path for path in Path(foreign).iterdir() if path.is_file())
+        return {**identity, "weights": sources.files_hash(files)}
     if Path(what).is_dir():
         return {**identity, "weights": sources.files_hash(Path(what).glob("policy*"))}
-    hyper = getattr(policy, "_hyper", None) or getattr(policy, "hyper", None)
     return {**identity, "agent": what if hyper is None else f"{what} {hyper!r}"}
 
 

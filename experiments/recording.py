@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.dataset import Feature, Packed, pack
-from agents.dataset.pack import decode
+from agents.dataset.pack import pictures_of
 from agents.policy import Action, Observation, Policy
 from envs.cell.plan import KeyPose, MachineWait, Wait
 from envs.cell.signals import AGENT_POS_TAIL, MACHINE
@@ -50,6 +50,7 @@ class Recipe:
         noise: Standard deviation of what is added to actions, in bursts.
         salt: Of the noise; which noise follows from it and from the episode's seed.
         last: Whether the observation after the last action is one more frame, with an action of zeros.
+        video: Whether pictures are kept in films, masks excepted.
     """
 
     frames: str = "all"
@@ -59,6 +60,7 @@ class Recipe:
     noise: float = 0.0
     salt: int = 0
     last: bool = False
+    video: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,9 @@ def features_of(request: EnvRequest, recipe: Recipe) -> dict[str, Feature]:
         "executed": Feature("float32", (len(moves),), moves),
     }
     for camera in recipe.cameras:
-        features[f"observation.images.{camera}"] = Feature("image", (size, size, 3))
+        features[f"observation.images.{camera}"] = Feature(
+            "video" if recipe.video else "image", (size, size, 3)
+        )
         if recipe.masks:
             features[f"observation.segmentation.{camera}"] = Feature("image", (size, size))
         features[f"calibration.{camera}"] = Feature("float32", (3, 4))
@@ -284,7 +288,8 @@ def record(recipe: Recipe, take: Take) -> Recorded:
         "split_sha256": bare.split_sha256, "success": success, "n_steps": n_steps,
         "instruction": info["instruction"], "human": take.actions is not None, **take.extra,
     }  # fmt: skip
-    return Recorded(take.number, success, pack(features, frames, bare.paraphrases(), extra))
+    fps = round(float(env.metadata["render_fps"]))
+    return Recorded(take.number, success, pack(features, frames, bare.paraphrases(), extra, fps))
 
 
 def _run(
@@ -329,11 +334,7 @@ def differences(features: Mapping[str, Feature], expected: Mapping[str, Any], fo
     """Names of the features whose values are not the same bits; pictures are compared pixel by pixel."""
     wrong = []
     for name, feature in features.items():
-        again = found.columns[name]
-        if feature.is_image:
-            again = np.empty((found.length, *feature.shape), np.uint8)
-            for picture, data in zip(again, found.columns[name], strict=True):
-                decode(data, feature.shape, picture)
+        again = pictures_of(found, name, feature) if feature.is_image else found.columns[name]
         if not np.array_equal(expected[name], again):
             wrong.append(name)
     return wrong

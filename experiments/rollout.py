@@ -7,7 +7,6 @@ in worker processes with one thread for linear algebra, even where there is only
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from agents.environ import environ
 from agents.learner import Episode, Labels, Rollouts
 from agents.networks import flatten
 from agents.policy import Policy, PolicyError, Privileged
@@ -222,16 +222,8 @@ def numbers(info: Mapping[str, Any]) -> dict[str, float]:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let processes that are started inside use one thread for linear algebra."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    try:
+    with environ(dict.fromkeys(_ONE_THREAD, "1")):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 # The oldest are closed beyond these: a benchmark goes through many.

@@ -19,6 +19,7 @@ from agents.dataset.pack import decode
 from envs.wrappers import LeRobotObs
 from experiments import collect, collecting, evaluation, teaching
 from experiments.config import UserError
+from experiments.gamepad import Held
 from experiments.recording import KEY_NAMES, KEY_WAITS, Bursts, Recipe, Take, differences, features_of, record
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -316,7 +317,7 @@ def test_a_person_teaches_with_undo(tmp_path):
     skipped = [frozenset({"up"}), frozenset({"n"})]  # the first scene is left out
     keys = iter([*skipped, *streams[1], *[frozenset()] * 50])
     takes = iter([replace(take, seed=6), replace(take, number=1)])
-    assert teaching.teach(config, request, recipe, made, takes, lambda: next(keys, None)) == 2
+    assert teaching.teach(config, request, recipe, made, takes, lambda: next(map(Held, keys), None)) == 2
     made.close()
     data = Dataset(tmp_path / "d")
     (episode,) = data.episodes
@@ -347,7 +348,7 @@ def test_time_stands_still_while_nothing_is_pressed_and_stop_stops(tmp_path):
     made = Writer(tmp_path / "d", features=features_of(request, recipe), fps=20, robot="lrmate200id")
     config = collect.Config(agent="keyboard", episodes=3)
     takes = iter([Take(0, request, None, seed=5)])
-    assert teaching.teach(config, request, recipe, made, takes, lambda: frozenset({"z"})) == 1
+    assert teaching.teach(config, request, recipe, made, takes, lambda: Held(frozenset({"z"}))) == 1
     assert made.n_episodes == 0
 
 
@@ -371,6 +372,7 @@ def test_time_stands_still_while_nothing_is_pressed_and_stop_stops(tmp_path):
         ),
         (["--format", "minari", "--frames", "keys"], "frames must be 'all'"),
         (["--agent", "keyboard", "--frames", "keys"], "frames 'all'"),
+        (["--agent", "gamepad", "--noise", "0.1"], "agent gamepad: noise must be 0"),
         (["--resume", "nowhere"], "no such directory"),
         (["--resume", "nowhere", "--task", "Reach"], "--task with --resume"),
         (["--verify", "nowhere"], "no such directory"),
