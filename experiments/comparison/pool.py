@@ -93,9 +93,10 @@ def _run_on_ray(function: Callable[[J], R], jobs: Sequence[J], on_done: Callable
     ray = started(usable_cores())
     try:
         remote = ray.remote(max_retries=_TRIES)(function)
-        waiting = {remote.remote(job): job for job in jobs}
+        waiting: dict[Future[R], J] = {remote.remote(job).future(): job for job in jobs}
         while waiting:
-            (finished, *_), _ = ray.wait(list(waiting), num_returns=1)
-            on_done(waiting.pop(finished), ray.get(finished))
+            # Not Ray's own `wait`, in which a signal's handler may not raise.
+            for finished in wait(waiting, return_when=FIRST_COMPLETED)[0]:
+                on_done(waiting.pop(finished), finished.result())
     finally:
         ray.shutdown()
