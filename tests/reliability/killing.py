@@ -34,6 +34,9 @@ LITTLE = {
     "updates": 40, "batch": 4, "width": 16, "deep": 16, "blocks": 1, "words": 16, "threads": 1, "half": False,
 }  # fmt: skip
 
+# Of a training that is killed in every call: three checkpoints are enough for the last two to be kept.
+FEW = 0.5
+
 
 def series():
     """The agents that are killed: those above in their variants, and every other learner of the catalog."""
@@ -47,16 +50,23 @@ def little(name):
     return catalog.create(name, "LoadChuck", hyper={k: v for k, v in LITTLE.items() if k in names})
 
 
-def run(name, here, out, *, resume=False):
-    """Learn; what is shown is shared by all runs."""
+def run(name, here, out, *, resume=False, share=1.0):
+    """Learn, for a share of the steps; what is shown is shared by all runs."""
     agent = make(name, here)
     if name in N_STEPS:
-        local.run(agent, out, N_STEPS[name], resume=resume)
+        local.run(agent, out, int(share * N_STEPS[name]), resume=resume)
         return
     shown = here / "shown"
     if not shown.exists():
         local.show(shown, agent.demonstrations(quick=True))
-    local.run(agent, out, agent.default_steps(), resume=resume, workers=local.ShownWorkers(), demos=shown)
+    local.run(
+        agent,
+        out,
+        int(share * agent.default_steps()),
+        resume=resume,
+        workers=local.ShownWorkers(),
+        demos=shown,
+    )
 
 
 def make(name, folder):
@@ -87,12 +97,12 @@ def left_by(folder):
     return (folder / "metrics.jsonl").read_text(), weights
 
 
-def start(name, here, out, *, resume):
+def start(name, here, out, *, resume, share=1.0):
     """Fork a process that trains; return its id."""
     child = os.fork()
     if child == 0:
         try:
-            run(name, here, out, resume=resume)
+            run(name, here, out, resume=resume, share=share)
         except BaseException as error:
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
             os._exit(99)
@@ -136,18 +146,18 @@ def killed_at_random(name, here, n_kills):
 def killed_in_every_call(name, here):
     """Kill a run before each of its calls, and torn in the middle of its writes."""
     with Faults() as faults:  # the count is that of a whole run
-        run(name, here, here / "whole")
+        run(name, here, here / "whole", share=FEW)
     whole, same, kills = left_by(here / "whole"), True, 0
     for at, call in enumerate(faults.names, 1):
         out = here / f"call {at}"
 
         def stopped(out=out, at=at, call=call):
             with Faults(at, "tear" if call == "write" else "kill"):
-                run(name, here, out)
+                run(name, here, out, share=FEW)
 
         assert in_a_child(stopped) == -signal.SIGKILL
         kills += 1
-        assert ended(start(name, here, out, resume=out.exists()), 600)
+        assert ended(start(name, here, out, resume=out.exists(), share=FEW), 600)
         same = same and left_by(out) == whole
     return {"agent": name, "kills": kills, "same": same}
 
