@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from agents.dataset import Dataset, DatasetError, Feature, Writer
 from agents.policy import Policy, Privileged
-from experiments import evaluation
+from experiments import evaluation, receipts
 from experiments.collect import PEOPLE
 from experiments.config import UserError, from_yaml, user_input
 from experiments.executor import Workers
@@ -281,8 +281,8 @@ def verify(folder: Path, sample: int, seed: int, n_workers: int | None) -> int:
         data = Dataset(_gathered(folder))
         names = [n for n in data.features if not data.features[n].is_image]
         columns = {name: data.column(name) for name in names}
-    if data.facts["platform"]["fingerprint"] != platform_fingerprint()["fingerprint"]:
-        _say("recorded on another platform: the same bits are promised for one platform only")
+    for text in receipts.differences(data.facts["platform"], platform_fingerprint()):
+        _say(f"differs: recorded with {text}: the same bits are promised for one platform only")
     sources = {source.request.name: source for source in sources_of(config)}
     recipe = Recipe(**{**data.facts["recipe"], "cameras": tuple(data.facts["recipe"]["cameras"])})
     n = len(data.episodes)

@@ -30,13 +30,25 @@ def episode_columns(episodes: Sequence[Episode]) -> dict[str, list[Any]]:
 
 def made_by(request: EnvRequest) -> dict[str, Any]:
     """Return what an environment's episodes follow from besides its options: code, libraries, machine."""
+    return {"env": request.id, "simulation": _simulation(request), **_platform()}
+
+
+def shifts_made_by() -> dict[str, Any]:
+    """Return what a study's shifts follow from besides its description: code, libraries, machine."""
+    return {"simulation": sources.shift_hash(), **_platform()}
+
+
+def _platform() -> dict[str, Any]:
     platform = platform_fingerprint()
     return {
-        "env": request.id,
-        "simulation": _simulation(request),
         "versions": {name: platform.get(name) for name in _NAMED},
         "fingerprint": platform["fingerprint"],
     }
+
+
+def elsewhere(differences: Sequence[str]) -> bool:
+    """Return whether some of what differs is of the machine or its libraries: rounding may differ there."""
+    return any(text.startswith(("versions", "fingerprint ")) for text in differences)
 
 
 def _simulation(request: EnvRequest) -> str | None:

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from experiments import sweep as sweeping
+from experiments import sweep_report
 from experiments.errors import UserError
 from experiments.guard import ROOT
 from experiments.sweep import Sweep, drawn
@@ -56,7 +57,9 @@ def test_draws_follow_from_seed_number_and_name_only():
 
 @pytest.mark.parametrize(("text", "told"), [
     ("task: Reach", r"unknown key 'task'.*did you mean 'tasks'"), ("seeds: []", "seeds is empty"),
-    ("seeds: [1, 1]", "one is there twice"), ("samples: 3", "ranges to draw from are needed"),
+    ("seeds: [1, 1]", "one is there twice"),
+    ("agents: [a/bc.yaml, b/bc.yaml]", "one is there twice"),
+    ("samples: 3", "ranges to draw from are needed"),
     ("ranges: {rate: 3}", "ranges: rate: 3"), ("ranges: {rate: {low: 2, high: 1}}", "allowed are a list"),
     ("ranges: {rate: {low: 0, high: 1, log: true}}", "above 0"),
     ("settings: {seed: 3}", "settings: unknown key"),
@@ -136,25 +139,29 @@ def plan_of(file):
     return from_yaml(Sweep, file.read_text())
 
 
-def test_a_process_that_dies_goes_on_and_one_that_fails_is_told(tmp_path, monkeypatch):
+@pytest.mark.parametrize("executor", ["processes", pytest.param("ray", marks=pytest.mark.slow)])
+def test_a_process_that_dies_goes_on_and_one_that_fails_is_told(executor, tmp_path, monkeypatch):
     """Which of the runs dies or fails is said by what stands in for `train` in its process."""
-    from experiments.sweep import Outcome, Run
-    from experiments.sweep_local import execute
+    if executor == "ray" and find_spec("ray") is None:  # it must be imported by the sweep, not here
+        pytest.skip("could not import 'ray'")
+    from experiments.sweep import Outcome, Run, _executor
     from experiments.train import Config
 
+    plan = Sweep(processes=2, retries=2, executor=executor)
+    execute = _executor(plan)
     monkeypatch.setattr("experiments.sweep_local._train", stand_in.train)
+    monkeypatch.setattr("experiments.sweep_ray._train", stand_in.in_ray)
     runs = [
         Run(name, Config(out=tmp_path / name), "bc", {}) for name in ("good", "dies once", "dies", "fails")
     ]
     outcomes = {run.name: Outcome() for run in runs}
-    execute(runs, Sweep(processes=2, retries=2), outcomes, lambda: None)
+    execute(runs, plan, outcomes, lambda: None)
     found = {name: (o.code, o.attempts) for name, o in outcomes.items()}
     assert found == {"good": (0, 1), "dies once": (0, 2), "dies": (-signal.SIGKILL, 3), "fails": (2, 1)}
-    (row,) = [r for r in sweeping._write(tmp_path, runs, outcomes)["runs"] if r["name"] == "fails"]
+    (row,) = [r for r in sweep_report.write(tmp_path, runs, outcomes)["runs"] if r["name"] == "fails"]
     assert row["error"] == "error: a mistake"
-    assert any(
-        "its process died" in line for line in sweeping.lines(sweeping._write(tmp_path, runs, outcomes))
-    )
+    told = sweep_report.lines(sweep_report.write(tmp_path, runs, outcomes))
+    assert any("its process died" in line for line in told)
 
 
 def test_what_failed_is_tried_again_and_what_is_finished_is_left(file, tmp_path, monkeypatch, capsys):
@@ -202,6 +209,33 @@ def test_ray_makes_the_same_runs_and_listens_on_the_loopback_only(file, tmp_path
     keys = ("name", "success_rate", "n_success", "state")
     assert [[r[k] for k in keys] for r in rows(through)] == [[r[k] for k in keys] for r in rows(plain)]
     capsys.readouterr()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_sweep_over_ray_that_is_stopped_leaves_no_process(number, file, tmp_path):
+    pytest.importorskip("ray")
+    text = file.read_text().replace("quick: true, ", "").replace("steps: 600", "steps: 600000")
+    file.write_text(text + "executor: ray\n")
+    out = tmp_path / "out"
+    process = started(file, out)
+    wait_for(lambda: len(list(out.glob("runs/*/metrics.jsonl"))) == 2, process)
+    assert writing_to(out) >= 2
+    process.send_signal(number)
+    assert process.wait(timeout=60) == (143 if number == signal.SIGTERM else -number)
+    limit = time.monotonic() + 60
+    while writing_to(out) and time.monotonic() < limit:
+        time.sleep(0.2)
+    assert writing_to(out) == 0
+
+
+def writing_to(folder):
+    """Number of processes whose output goes into a folder."""
+    found = 0
+    for link in Path("/proc").glob("[0-9]*/fd/1"):
+        with contextlib.suppress(OSError):
+            found += os.readlink(link).startswith(str(folder))
+    return found
 
 
 def listening():
