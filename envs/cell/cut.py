@@ -33,10 +33,15 @@ UNIT, PART = "machine", "part_0"
 @cache
 def process(across_mm: float) -> Process:
     """The process on a part of that size across."""
+    found = _as_written()
+    return replace(found, part=replace(found.part, size_mm=across_mm))
+
+
+@cache
+def _as_written() -> Process:
     read = data.read("machining", "tended_turning")
     named = read.content | {"name": "tended_turning", "sha256": read.sha256}
-    found = record(Process, named, read.source)
-    return replace(found, part=replace(found.part, size_mm=across_mm))
+    return record(Process, named, read.source)
 
 
 @dataclass(frozen=True)
