@@ -1,19 +1,21 @@
 """The upper bound: what one would do who knows the hidden state, but not what falls by chance.
 
-Cutting data come from a grid, by expected cost with the edge's wear priced at what a new edge costs; the
-offset cancels the expected error; an edge goes when keeping it costs more than a new one is worth.
+Cutting data come from a coarse grid and then a fine one around its best, by expected cost with the edge's wear
+priced at what a new edge costs; the offset cancels the expected error; an edge goes when keeping it costs more
+than a new one is worth; a part is gauged where its risk costs more than the gauging.
 """
 
 from __future__ import annotations
 
 from dataclasses import fields, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from envs.machining import faults
-from envs.machining.machine import under_way
+from envs.machining.machine import reference_cost, under_way
 from envs.machining.noise import F64
 from envs.machining.process import Process
 from envs.machining.state import Lanes, State, UnderWay
@@ -28,16 +30,42 @@ SUCCESS_SHARE = 0.95
 SPEEDS = np.linspace(-0.8, 0.8, 9)
 FEEDS = np.linspace(-0.8, 0.6, 8)
 _ROUGH_SPREAD = 0.06
+# Of the upper bound: coarse, over all that an action can ask for, and fine, around the best of that.
+_SPEEDS, _FEEDS, _N_DEPTHS = np.linspace(-1.0, 1.0, 11), np.linspace(-1.0, 1.0, 8), 7
+_NEAR_SPEEDS, _NEAR_FEEDS, _NEAR_DEPTHS = np.linspace(-0.15, 0.15, 7), np.linspace(-0.2, 0.2, 5), 2
+
+
+def _meshed(*axes: F64) -> F64:
+    return np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")])
+
+
+@cache
+def _depths(process: Process) -> F64:
+    """Depths as actions, those of whole numbers of passes, the deepest first."""
+    depths = np.log2(process.part.stock_mm / np.arange(1, 33) / process.handbook.depth_mm)
+    return depths[(depths >= -1.0) & (depths <= 1.0)]
+
+
+@cache
+def _coarse(process: Process) -> F64:
+    """(3, m): speed, feed and depth as actions, all over."""
+    depths = _depths(process)
+    some = depths[np.unique(np.linspace(0, len(depths) - 1, _N_DEPTHS).round().astype(int))]
+    return _meshed(_SPEEDS, _FEEDS, some)
+
+
+def _near(process: Process, chosen: F64) -> F64:
+    """(3, m): the same, around one (3,)."""
+    depths = _depths(process)
+    at = int(np.argmin(np.abs(depths - chosen[2])))
+    near = depths[max(0, at - _NEAR_DEPTHS) : at + _NEAR_DEPTHS + 1]
+    return np.clip(_meshed(chosen[0] + _NEAR_SPEEDS, chosen[1] + _NEAR_FEEDS, near), -1.0, 1.0)
 
 
 @cache
 def grid(process: Process) -> F64:
     """(3, m): speed, feed and depth as actions; depths are those of whole numbers of passes."""
-    stock, data = process.part.stock_mm, process.handbook
-    passes = np.arange(1, 33)
-    depths = np.log2(stock / passes / data.depth_mm)
-    depths = depths[(depths >= -1.0) & (depths <= 1.0)]
-    return np.stack([a.ravel() for a in np.meshgrid(SPEEDS, FEEDS, depths, indexing="ij")])
+    return _meshed(SPEEDS, FEEDS, _depths(process))
 
 
 def _below(x: F64) -> F64:
@@ -67,9 +95,13 @@ def expected_cost(
         price_of_wear: Of a whole edge's life.
         ra_um: Roughness that was measured, where it was; else the model's.
     """
-    load, prices, labour = under.load, process.prices, process.prices.labour_per_h / 60.0
-    rate, wear = _rate_per_min(process), flank_wear_mm(under.used)
-    spread = process.spread
+    bad = bad_share(process, under, ra_um)
+    return _without_bad(process, state, under, price_of_wear) + bad * process.prices.escape
+
+
+def bad_share(process: Process, under: UnderWay, ra_um: F64 | None = None) -> F64:
+    """Chance that a part whose offset is right comes out bad; roughness as in `expected_cost`."""
+    load, wear, spread = under.load, flank_wear_mm(under.used), process.spread
     loose = np.where(under.state.chuck_lost, 3.0, 1.0)
     sigma = np.hypot(
         process.machine_spec.accuracy.repeatability_um * (1 + under.state.bearing + 2 * load.chatter),
@@ -82,9 +114,16 @@ def expected_cost(
         else roughness_um(load.feed_mm, process.tool.nose_radius_mm, wear, load.chatter)
     )
     smooth = _below(np.log(process.part.ra_limit_um / ra) / _ROUGH_SPREAD)
-    breaks, jams = faults.breakage_rate(process, load, wear), faults.jam_rate(process, load, under.coolant)
+    jams = faults.jam_rate(process, load, under.coolant)
     sticky = np.clip(1.0 - load.speed_m_min / process.faults.built_up_m_min, 0.0, 1.0)
-    bad = 1.0 - inside * smooth * (1.0 - jams) * (1.0 - 0.5 * sticky)
+    bad: F64 = 1.0 - inside * smooth * (1.0 - jams) * (1.0 - 0.5 * sticky)
+    return bad
+
+
+def _without_bad(process: Process, state: State, under: UnderWay, price_of_wear: F64) -> F64:
+    load, prices, labour = under.load, process.prices, process.prices.labour_per_h / 60.0
+    rate, wear = _rate_per_min(process), flank_wear_mm(under.used)
+    breaks, jams = faults.breakage_rate(process, load, wear), faults.jam_rate(process, load, under.coolant)
     stop = rate + labour
     return (
         (under.waiting_min + load.cutting_min + process.times.handling_min) * rate
@@ -92,7 +131,6 @@ def expected_cost(
         + (under.used - state.used) * price_of_wear
         + breaks * (edge_price(process) + process.faults.broken_min * stop + prices.blank)
         + jams * process.faults.jam_min * stop
-        + bad * prices.escape
     )  # fmt: skip
 
 
@@ -104,30 +142,48 @@ def action(batch: Batch) -> F64:
 def _of_lane(batch: Batch, k: int) -> F64:
     from envs.machining.lots import FULL_CORRECTION_UM
 
-    process, tried = batch.process, grid(batch.process)
-    m = tried.shape[1]
-    lanes, state = _spread(Lanes, batch.lanes, k, 2 * m), _spread(State, batch.state, k, 2 * m)
-    change = np.repeat([False, True], m)
-    both = np.concatenate([tried, tried], axis=1)
-    setting = batch.setting(np.stack([*both, *np.zeros((3, 2 * m)), np.ones(2 * m), -np.ones(2 * m)]))
+    chosen = _cheapest(batch, k, _coarse(batch.process), np.array([False, True]))
+    chosen = _cheapest(batch, k, _near(batch.process, chosen.data), np.array([chosen.change]))
+    correction = np.clip(-chosen.size_um / FULL_CORRECTION_UM, -1.0, 1.0)
+    yes_or_no = [1.0 if chosen.change else -1.0, 1.0 if chosen.gauge else -1.0]
+    return np.array([*chosen.data, correction, *yes_or_no, 1.0, -1.0])[:, None]
+
+
+class _Chosen(NamedTuple):
+    """The cheapest of some: its cutting data (3,), whether edge and gauge are used, and its size error."""
+
+    data: F64
+    change: bool
+    gauge: bool
+    size_um: float
+
+
+def _cheapest(batch: Batch, k: int, tried: F64, changes: NDArray[np.bool_]) -> _Chosen:
+    """Try cutting data (3, m) on lane k, with each of `changes`."""
+    process, m = batch.process, tried.shape[1]
+    n = m * len(changes)
+    both, change = np.tile(tried, len(changes)), np.repeat(changes, m)
+    setting = batch.setting(np.stack([*both, *np.zeros((3, n)), np.ones(n), -np.ones(n)]))
     setting = replace(setting, change=change)
-    under = under_way(process, lanes, state, setting)
+    state = _spread(State, batch.state, k, n)
+    under = under_way(process, _spread(Lanes, batch.lanes, k, n), state, setting)
     start = np.where(change, 0.0, state.used)
-    price = edge_price(process)
-    cost = expected_cost(process, replace(state, used=start), under, np.full(2 * m, price))
+    fresh, price = replace(state, used=start), edge_price(process)
+    bad = bad_share(process, under)
+    gauging = process.times.measure_min * _rate_per_min(process)
+    unseen, seen = bad * process.prices.escape, bad * reference_cost(process) + gauging
+    risk = np.minimum(unseen, seen)
     # A new edge costs its price less what the life so far was worth.
-    cost = cost + np.where(change, price * np.maximum(0.0, 1.0 - state.used), 0.0)
-    at = int(np.argmin(cost))
+    worth = np.where(change, price * np.maximum(0.0, 1.0 - state.used), 0.0)
+    at = int(np.argmin(_without_bad(process, fresh, under, np.full(n, price)) + risk + worth))
     # Where this edge lasts to the end of the lot at that pace, its life is spent to the end.
     left = process.n_parts - int(batch.state.part[k])
     wearing = under.used - start
     if start[at] + left * wearing[at] < 0.95 and not change[at]:
         lasting = (start + left * wearing < 0.95) & ~change
-        free = expected_cost(process, replace(state, used=start), under, np.zeros(2 * m))
+        free = _without_bad(process, fresh, under, np.zeros(n)) + risk
         at = int(np.argmin(np.where(lasting, free, np.inf)))
-    correction = np.clip(-under.size_um[at] / FULL_CORRECTION_UM, -1.0, 1.0)
-    chosen = [*both[:, at], correction, 1.0 if change[at] else -1.0, -1.0, 1.0, -1.0]
-    return np.array(chosen)[:, None]
+    return _Chosen(both[:, at], bool(change[at]), bool(seen[at] < unseen[at]), float(under.size_um[at]))
 
 
 def _spread(kind: type[Any], rows: Any, k: int, m: int) -> Any:
