@@ -1,8 +1,8 @@
 """The upper bound: what one would do who knows the hidden state, but not what falls by chance.
 
-Cutting data come from a coarse grid and then a fine one around its best, by expected cost with the edge's wear
-priced at what a new edge costs; the offset cancels the expected error; an edge goes when keeping it costs more
-than a new one is worth; a part is gauged where its risk costs more than the gauging.
+Cutting data come from a coarse grid and then a fine one around its best, by the expected cost of the rest of the
+lot at that pace, new edges included; the offset cancels the expected error; an edge goes when the rest of the lot
+is cheaper with a new one; a part is gauged where its risk costs more than the gauging.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ SUCCESS_SHARE = 0.95
 SPEEDS = np.linspace(-0.8, 0.8, 9)
 FEEDS = np.linspace(-0.8, 0.6, 8)
 _ROUGH_SPREAD = 0.06
+# Share of an edge's life to which the upper bound uses it (chosen on validation lots), and up to which it
+# never thinks of changing it.
+_LAST, _FRESH = 1.3, 0.4
 # Of the upper bound: coarse, over all that an action can ask for, and fine, around the best of that.
-_SPEEDS, _FEEDS, _N_DEPTHS = np.linspace(-1.0, 1.0, 11), np.linspace(-1.0, 1.0, 8), 7
+_SPEEDS, _FEEDS, _N_DEPTHS = np.linspace(-1.0, 1.0, 11), np.linspace(-1.0, 1.0, 7), 7
 _NEAR_SPEEDS, _NEAR_FEEDS, _NEAR_DEPTHS = np.linspace(-0.15, 0.15, 7), np.linspace(-0.2, 0.2, 5), 2
 
 
@@ -142,7 +145,9 @@ def action(batch: Batch) -> F64:
 def _of_lane(batch: Batch, k: int) -> F64:
     from envs.machining.lots import FULL_CORRECTION_UM
 
-    chosen = _cheapest(batch, k, _coarse(batch.process), np.array([False, True]))
+    state = batch.state
+    doubtful = state.used[k] > _FRESH or state.coolant_lost[k] or state.chuck_lost[k]
+    chosen = _cheapest(batch, k, _coarse(batch.process), np.array([False, True] if doubtful else [False]))
     chosen = _cheapest(batch, k, _near(batch.process, chosen.data), np.array([chosen.change]))
     correction = np.clip(-chosen.size_um / FULL_CORRECTION_UM, -1.0, 1.0)
     yes_or_no = [1.0 if chosen.change else -1.0, 1.0 if chosen.gauge else -1.0]
@@ -168,21 +173,15 @@ def _cheapest(batch: Batch, k: int, tried: F64, changes: NDArray[np.bool_]) -> _
     state = _spread(State, batch.state, k, n)
     under = under_way(process, _spread(Lanes, batch.lanes, k, n), state, setting)
     start = np.where(change, 0.0, state.used)
-    fresh, price = replace(state, used=start), edge_price(process)
+    fresh = replace(state, used=start)
     bad = bad_share(process, under)
     gauging = process.times.measure_min * _rate_per_min(process)
     unseen, seen = bad * process.prices.escape, bad * reference_cost(process) + gauging
-    risk = np.minimum(unseen, seen)
-    # A new edge costs its price less what the life so far was worth.
-    worth = np.where(change, price * np.maximum(0.0, 1.0 - state.used), 0.0)
-    at = int(np.argmin(_without_bad(process, fresh, under, np.full(n, price)) + risk + worth))
-    # Where this edge lasts to the end of the lot at that pace, its life is spent to the end.
+    part = _without_bad(process, fresh, under, np.zeros(n)) + np.minimum(unseen, seen)
+    # At that pace to the end of the lot: so many edges more, each used up to `_LAST`.
     left = process.n_parts - int(batch.state.part[k])
-    wearing = under.used - start
-    if start[at] + left * wearing[at] < 0.95 and not change[at]:
-        lasting = (start + left * wearing < 0.95) & ~change
-        free = _without_bad(process, fresh, under, np.zeros(n)) + risk
-        at = int(np.argmin(np.where(lasting, free, np.inf)))
+    edges = np.ceil(np.maximum(0.0, left * (under.used - start) + start - _LAST) / _LAST) + change
+    at = int(np.argmin(left * part + edges * edge_price(process)))
     return _Chosen(both[:, at], bool(change[at]), bool(seen[at] < unseen[at]), float(under.size_um[at]))
 
 
