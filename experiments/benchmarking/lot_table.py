@@ -1,8 +1,8 @@
 """The table of lots of parts as figures, from episodes alone, and as lines for people.
 
 Cost is what a lot's parts cost, good or bad, over that of as many good ones at the handbook's data without
-mishap. All rows see the same lots, and a lot's machine and day are drawn from the same numbers on every split,
-so lots are drawn again together, and policies with them, in every interval (`spread`).
+mishap. All rows see the same lots, and a lot's machine and day are drawn from the same numbers on every
+split: in every interval lots are drawn again for all together, and policies with them (`spread`).
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def test_lanes_that_are_not_there_are_refused():
 
 def test_rows_of_a_benchmark_carry_the_figures():
     config = Config(("handbook", "machinist"), "TurnShafts", ("nominal",), episodes=4, workers=1)
-    rows = benchmark(config)
+    rows = benchmark(config)["rows"]
     for row in rows:
         assert {"quality", "cost", "delivery", "environment", "iso22400"} <= set(row["qcde"])
         assert row["qcde"]["quality"]["cpk"] is not None

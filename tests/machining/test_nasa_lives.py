@@ -1,4 +1,4 @@
-"""The simulated machine cuts until the edge is worn, as the NASA Ames machine did, and wears out when that did.
+"""The simulated machine cuts until the edge is worn, as the NASA Ames machine did, and it lasts as long.
 
 Nothing of the machine is left out but accidents, which the published lives are free of: its wear goes part by
 part, through bars of differing hardness, forces that grow with wear, and whatever chatter the cut brings.
@@ -48,8 +48,8 @@ def simulated_min(material: str, feed_mm: float, depth_mm: float) -> np.ndarray:
     """(EDGES,) minutes in the cut until flank wear is 0.3 mm, with each edge on a machine of its own."""
     what, one = bench(material), np.ones(EDGES)
     # The machine's modes are those of a slender end mill: a face mill on the spindle's nose is far stiffer.
-    lanes = Lanes(noise.keys(np.arange(EDGES), np.zeros(EDGES, np.int64)), one, one, STIFFER * one, one, one, one,
-                  0 * one, 0 * one, 0 * one)  # fmt: skip
+    key = noise.keys(np.arange(EDGES), np.zeros(EDGES, np.int64))
+    lanes = Lanes(key, one, one, STIFFER * one, one, one, one, 0 * one, 0 * one, 0 * one)
     no = np.zeros(EDGES, np.bool_)
     setting = Setting(SPEED_M_MIN * one, feed_mm / INSERTS * one, depth_mm * one, 0 * one, no, no,
                       np.full(EDGES, FLOOD), np.full(EDGES, READY))  # fmt: skip
