@@ -25,7 +25,7 @@ def run_lots(request: EnvRequest, rollouts: Rollouts, seeds: Sequence[int]) -> l
         seeds: Of the lots; each comes out the same, to the bit, whichever lie beside it.
     """
     actor, n = rollouts.actor, len(seeds)
-    recorded = {"recorded": tuple(range(n))} if rollouts.books else {}
+    recorded: dict[str, Any] = {"recorded": tuple(range(n))} if rollouts.books else {}
     env: Any = gymnasium.make_vec(request.id, num_envs=n, **request.options, **recorded)
     actor.attach(env.single_observation_space, env.single_action_space)
     if isinstance(actor, Privileged):

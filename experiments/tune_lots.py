@@ -72,10 +72,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not (isinstance(rule, Rules) and request.batched):
         raise UserError(f"{config.who!r} on {config.task!r}: allowed are rules on lots of parts")
     first, _ = env_facts(request).seeds["validation"]
-    kind, start = type(rule), asdict(rule.hyper)  # type: ignore[attr-defined]
+    kind: Any = type(rule)
+    start = asdict(rule.hyper)  # type: ignore[attr-defined]
 
     def cost(hyper: Hyper, at: int, n: int) -> float:
-        return mean_cost(request, kind(kind.hyper_class(**hyper)), range(first + at, first + at + n))  # type: ignore[attr-defined]
+        return mean_cost(request, kind(kind.hyper_class(**hyper)), range(first + at, first + at + n))
 
     with tqdm(total=config.candidates, desc=f"Tuning {config.who}", file=sys.stderr) as bar:
         found = search(start, lambda h: cost(h, 0, config.lots), config.candidates, config.seed, bar.update)

@@ -85,9 +85,8 @@ def test_without_corrections_it_is_the_rule_to_the_bit(task, rule):
 def test_many_machines_get_the_actions_of_each_alone_to_the_bit(task):
     policy = CorrectedRules(catalog.create("machinist", task.removeprefix("Monozukuri/")[:-3]), network(1.0))
     request = EnvRequest(task, {"split": "unseen-machine", "observation": "signals"})
-    seeds = list(range(9))
+    seeds = list(range(4))
     together = run_episodes(request, Rollouts(policy), seeds)
-    assert together == [one for seed in seeds for one in run_episodes(request, Rollouts(policy), [seed])]
     env = request.make()
     assert [run_episode(env, Rollouts(policy), seed) for seed in seeds] == together
 
@@ -96,24 +95,22 @@ def test_many_machines_get_the_actions_of_each_alone_to_the_bit(task):
 def test_a_rule_goes_on_from_what_it_asked_for_itself(task):
     """On a machine that chatters: corrections of the depth must not be taken for the rule's own steps."""
     rule = catalog.create("machinist", task.removeprefix("Monozukuri/")[:-3])
-    env = gymnasium.make_vec(task, num_envs=1, split="unseen-machine", observation="signals")
+    n, h = 24, rule.hyper
+    env = gymnasium.make_vec(task, num_envs=n, split="unseen-machine", observation="signals")
     seen, _ = env.reset(seed=5)
-    corrector, asked = Corrector(rule, 1), []
-    for _ in range(20):
+    corrector, last, n_loud = Corrector(rule, n), None, 0
+    for _ in range(30):
         act, _ = corrector.see(seen)
-        loud = float(seen["vibration_mm_s"][0, 0]) > rule.hyper.shaking_mm_s
-        if asked:
-            step = act[0, DEPTH] - asked[-1]
-            assert (
-                (step == pytest.approx(-rule.hyper.back_off, abs=1e-6))
-                if loud and asked[-1] > -0.5
-                else (loud or -1e-6 <= step <= rule.hyper.creep + 1e-6)
-            )
-        asked.append(float(act[0, DEPTH]))
+        loud = seen["vibration_mm_s"][:, 0] > h.shaking_mm_s
+        if last is not None:
+            back = np.clip(h.depth - last, -h.creep, h.creep)
+            wanted = np.clip(np.where(loud, last - h.back_off, last + back), -1.0, 1.0)
+            np.testing.assert_allclose(act[:, DEPTH], wanted, atol=1e-6)
+        last, n_loud = act[:, DEPTH].astype(float), n_loud + loud.sum()
         moved = act.copy()
-        moved[0, DEPTH] = np.clip(moved[0, DEPTH] + 0.3, -1, 1)
+        moved[:, DEPTH] = np.clip(moved[:, DEPTH] + 0.3, -1, 1)
         seen = env.step(moved)[0]
-    assert min(asked) < max(asked)  # it was heard
+    assert 0 < n_loud < 30 * n  # it was heard, and it was quiet
 
 
 def test_it_forgets_the_last_lot_and_comes_back_from_disk_the_same(tmp_path):
