@@ -74,9 +74,12 @@ class Policy(ABC):
     Attributes:
         controls: The controls that this kind of policy can give actions for.
         needs: What the environment must offer to this policy.
+        batched: Whether `act` also takes the observations (n, ...) of n machine tools, whose episodes begin
+            and end together, and returns their actions (n, ...), to the bit those that it gives one by one.
     """
 
     controls: ClassVar[tuple[str, ...]] = CONTROLS
+    batched: ClassVar[bool] = False
     needs: Needs = DEFAULT_NEEDS
 
     def attach(  # noqa: B027 (most need nothing)

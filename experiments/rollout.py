@@ -262,7 +262,11 @@ def env_facts(request: EnvRequest) -> EnvFacts:
 
 
 def run_episodes(request: EnvRequest, rollouts: Rollouts, seeds: list[int]) -> list[Episode]:
-    """Run episodes in this process."""
+    """Run episodes in this process; lots of parts on machine tools together, where who acts can do that."""
+    if request.batched and rollouts.actor.batched and rollouts.teacher is None and not rollouts.max_steps:
+        from experiments.lots import run_lots
+
+        return run_lots(request, rollouts, seeds)
     env = kept_env(request)
     for policy in (rollouts.actor, rollouts.teacher):
         if policy is not None:
@@ -271,4 +275,8 @@ def run_episodes(request: EnvRequest, rollouts: Rollouts, seeds: list[int]) -> l
         return [run_episode(env, rollouts, seed) for seed in seeds]
     from experiments.lot_books import lot_totals
 
-    return [replace(run_episode(env, rollouts, seed), totals=lot_totals(env)) for seed in seeds]
+    bare: Any = env.unwrapped
+    return [
+        replace(run_episode(env, rollouts, seed), totals=lot_totals(bare.ledger, bare.process))
+        for seed in seeds
+    ]

@@ -151,7 +151,7 @@ def read(file: Path) -> list[Receipt]:
         if data.get("kind") == "cells":
             found = [_of_piece(data, piece, file) for piece in data["episodes"]]
         elif data.get("kind") == "lots":
-            found = [_of_row(row, row, file, ("task", "split")) for row in data["rows"]]
+            found = [_of_row(some, some, file, ("task", "split")) for some in data["episodes"]]
         else:
             found = [_of_row(data, data["manifest"]["config"], file, ("task", "split", "robot", "control"))]
         for receipt in found:
