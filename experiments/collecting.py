@@ -189,7 +189,10 @@ def recipe_of(config: Config, sources: list[Source]) -> Recipe:
         noise = _NOISE if all(isinstance(s.actor, Privileged) for s in sources) else 0.0
     cameras = tuple(name.strip() for name in config.cameras.split(",") if name.strip())
     last = config.format == "minari"
-    return Recipe(config.frames, cameras, config.image_size, config.masks, noise, config.seed, last)
+    return Recipe(
+        config.frames, cameras, config.image_size, config.masks, noise, config.seed, last, config.every,
+        config.chunk,
+    )  # fmt: skip
 
 
 def takes(config: Config, sources: list[Source], limits: tuple[int, int]) -> Iterator[Take]:

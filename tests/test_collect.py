@@ -18,8 +18,17 @@ from agents.dataset import Dataset, Writer
 from agents.dataset.pack import decode
 from envs.wrappers import LeRobotObs
 from experiments import collect, collecting, evaluation, teaching
+from experiments.bursts import Bursts
 from experiments.config import UserError
-from experiments.recording import KEY_NAMES, KEY_WAITS, Bursts, Recipe, Take, differences, features_of, record
+from experiments.recording import (
+    KEY_NAMES,
+    KEY_WAITS,
+    Recipe,
+    Take,
+    differences,
+    features_of,
+    record,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = [
@@ -167,7 +176,7 @@ def test_noise_follows_from_seed_and_salt_and_shrinks_where_the_plan_is_slow():
     still = np.zeros(5, np.float32)
 
     def path(seed, speed=1.0, noise=0.3, salt=0):
-        bursts = Bursts(Recipe(noise=noise, salt=salt), seed)
+        bursts = Bursts(noise, salt, seed)
         return np.array([bursts.disturb(still, replace(key, speed_m_s=speed)) for _ in range(400)])
 
     np.testing.assert_array_equal(path(1), path(1))
