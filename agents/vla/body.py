@@ -75,7 +75,7 @@ class Body(nn.Module):
         self.say = nn.Linear(w, N_ACTIONS * (TOKENS if spec.head == "tokens" else 1))
 
     def forward(self, senses: Tensor) -> Tensor:
-        """(b, sum of `GROUPS`) to logits (b, chunk, N_ACTIONS, TOKENS), or to companded numbers without TOKENS."""
+        """(b, sum of `GROUPS`) to (b, chunk, N_ACTIONS) companded numbers, or as many times TOKENS logits."""
         groups = senses.split(list(GROUPS.values()), 1)
         told = torch.stack([enter(group) for enter, group in zip(self.enter, groups, strict=True)], 1)
         asked = self.queries.expand(len(senses), -1, -1)

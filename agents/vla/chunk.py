@@ -1,8 +1,8 @@
 """Looks a few times a second, and says the next actions from what it points at.
 
-The network that looks points at the part to take, and at the place to put it once a part is held; the network
-that moves is told how far the hand is from there, how it stands and what signals say, and answers with a chunk
-of actions (Zhao et al. 2023), of which the first are done before it looks again.
+The network that looks points at the part to take, and at the place to put it once a part is held. The one
+that moves is told how far the hand is from there, how it stands and what signals say, and answers with a
+chunk of actions (Zhao et al. 2023), of which the first are done before it looks again.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from agents.taught import COMMANDED, GRIPPED, PRESENT, ROTATION, tool_yaw
 from agents.vla.checks import check_pictures, check_words
 from agents.vla.keyframe import CAMERAS, IMAGE_SIZE
 from agents.vla.pointing import Memory, hidden
-from agents.vla.samples import CAMERA_OF
-from agents.vla.seeing import Seen, Seer, View
+from agents.vla.seeing import CAMERA_OF, Seen, Seer, View
 from agents.vla.senses import PLACE, PUT, TAKE, senses
 
 _INSIDE = -7
@@ -42,7 +41,7 @@ class Mover:
         return {**self.__dict__, "_body": None}
 
     def move(self, told: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The next actions, (chunk, 5), for one row of senses: always one, in single precision, on one thread."""
+        """The next actions, (chunk, 5), for a row of senses: always one, in single precision, on one thread."""
         import torch
 
         if self._body is None:

@@ -25,7 +25,7 @@ class Motions:
     Attributes:
         robot: (n, d) `agent_pos`.
         machine: (n, 6) the machine's signals.
-        places: (n, 2, 4) where the gripper closes and where it opens; the latter is known once a part is held.
+        places: (n, 2, 4) where the gripper closes and where it opens; the latter known once a part is held.
         chunks: (n, chunk, 5) the actions from then on.
         foreseen: (n, chunk) whether each of these could be foreseen.
     """
@@ -44,7 +44,7 @@ def from_dataset(data: Dataset, chunk: int, n_episodes: int | None = None) -> Mo
     """Read demonstrations.
 
     Args:
-        data: Frames with actions ahead (`experiments.collect --chunk`), those at which key poses begin included.
+        data: Frames with actions ahead (`experiments.collect --chunk`), among them those where key poses begin.
         chunk: Actions ahead that are wanted.
         n_episodes: How many episodes, from the first; None for all.
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.vla.samples import HIDES_M
-from agents.vla.seeing import near
+from agents.vla.seeing import HIDES_M, near
 
 # Looks nearer than this to one another are at the same place; each look more makes earlier ones count less.
 SAME_M, FADE = 0.015, 0.85

@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 from agents.dataset import Dataset, DatasetError, Episode
 from agents.taught import COMMANDED, ROTATION, tool_yaw
 from agents.vla import geometry
+from agents.vla.seeing import CAMERA_OF, HIDES_M
 from agents.vla.tokenizer import Tokenizer, words
 
-# A hand nearer than this in the plane to where it is about to close hides the part from the camera above.
-HIDES_M = 0.06
 # So little the key pose is turned against the hand where any turn will do (rad, doubled).
 KEPT_RAD = 2e-3
-# Which camera a look is taken through, and where to look next.
-CAMERA_OF = {"take": "tray", "put": "chuck"}
+# Where to look next.
 NEXT_LOOK = {"take": "chuck", "put": "done"}
 # How much the picture of a camera that does not look down may be turned, of the largest turn.
 OBLIQUE = 0.4

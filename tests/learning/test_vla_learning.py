@@ -2,7 +2,6 @@
 
 import json
 
-import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -20,13 +19,8 @@ from agents.vla.network import STRIDE, NetworkSpec
 from agents.vla.samples import Samples, from_dataset
 from agents.vla.tokenizer import Tokenizer
 from agents.vla.training import KeyframeHyper, VlaKeyframe
-from experiments.collect import Config
-from experiments.collecting import recipe_of, sources_of
-from experiments.progress import Progress
-from experiments.recording import Take, features_of, record
-from experiments.rollout import EnvRequest
-from experiments.run import RunDirectory
-from tests.learning.local import LocalSession, Stopped
+from tests.learning.local import Stopped
+from tests.learning.shown import learn_on, two_episodes
 
 HYPER = KeyframeHyper(updates=12, batch=4, width=16, deep=16, blocks=1, words=16, threads=1, half=False)
 
@@ -42,17 +36,7 @@ def one_thread():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Two episodes of the expert, at key poses."""
-    folder = tmp_path_factory.mktemp("demos") / "set"
-    config = Config(frames="keys", noise=0.0, image_size=IMAGE_SIZE, cameras=",".join(CAMERAS))
-    source = sources_of(config)[0]
-    recipe = recipe_of(config, [source])
-    features = features_of(source.request, recipe)
-    with Writer(folder, features=features, fps=20, robot="lrmate200id") as writer:
-        for number in (0, 1):
-            done = record(recipe, Take(number, source.request, source.actor, seed=5, turn=number))
-            assert done.success
-            writer.add(done.packed)
-    return folder
+    return two_episodes(tmp_path_factory.mktemp("demos") / "set")
 
 
 @pytest.fixture(scope="module")
@@ -180,41 +164,8 @@ def test_it_learns_two_episodes_by_heart(samples):
 # --- A run that is stopped -------------------------------------------------------------------------
 
 
-class Workers:
-    n = 1
-
-    def __init__(self):
-        self.request = EnvRequest("LoadChuck", {"split": "seen"})
-
-    def facts(self):
-        from experiments.rollout import EnvFacts
-
-        action = gymnasium.spaces.Box(-1, 1, (5,))
-        return EnvFacts(gymnasium.spaces.Dict({}), action, {"validation": (0, 9)}, 20, 300, None, None)
-
-    def submit(self, rollouts, seeds):
-        from agents.learner import Episode
-
-        class Done:
-            def result(self):
-                return [Episode(seed, True, 1, 0.0, 0.0) for seed in seeds]
-
-        return Done()
-
-
-def run(folder, out, *, stop_at=None, resume=False):
-    out.mkdir(exist_ok=True)
-    agent = VlaKeyframe(HYPER)
-    n_steps = agent.default_steps()
-    session = LocalSession(
-        Workers(), RunDirectory(out), Progress(n_steps, "", out / "tensorboard"), seed=3, n_steps=n_steps,
-        quick=True, checkpoint_s=0.0, demos=folder,
-    )  # fmt: skip
-    session.stop_at = stop_at
-    if resume and (out / "checkpoints" / "last.json").is_file():
-        session.restore()
-    with session:
-        agent.learn(session)
+def run(folder, out, **other):
+    learn_on(VlaKeyframe(HYPER), folder, out, **other)
 
 
 def left_by(out):
