@@ -100,7 +100,7 @@ class Body(nn.Module):
     def actions(self, senses: Tensor) -> NDArray[np.float32]:
         """(b, chunk, N_ACTIONS) in [-1, 1]; the gripper's number is -1 or 1."""
         said = self(senses)
-        moves = values_of(said.argmax(-1)) if self.spec.head == "tokens" else expanded(said.clamp(-1, 1))
+        moves = values_of(said.argmax(-1)) if self.spec.head == "tokens" else expanded(said).clamp(-1, 1)
         moves[..., GRIPPER] = torch.where(moves[..., GRIPPER] < 0, -1.0, 1.0)
         return moves.numpy().astype(np.float32)
 
@@ -122,4 +122,4 @@ def tokens_of(x: Tensor) -> Tensor:
 
 def values_of(tokens: Tensor) -> Tensor:
     """The numbers that tokens stand for; token 0 stands for -1 too."""
-    return expanded(((tokens - _ZERO).float() / _STEPS).clamp(-1, 1))
+    return expanded((tokens - _ZERO).float() / _STEPS).clamp(-1, 1)

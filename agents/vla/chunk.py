@@ -41,7 +41,7 @@ class Mover:
         return {**self.__dict__, "_body": None}
 
     def move(self, told: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The next actions, (chunk, 5), for a row of senses: always one, in single precision, on one thread."""
+        """The next actions, (chunk, 5), for a row of senses: always one, in single precision, one thread."""
         import torch
 
         if self._body is None:

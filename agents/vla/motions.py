@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ def from_dataset(data: Dataset, chunk: int, n_episodes: int | None = None) -> Mo
     """Read demonstrations.
 
     Args:
-        data: Frames with actions ahead (`experiments.collect --chunk`), among them those where key poses begin.
+        data: Frames with actions ahead (`experiments.collect --chunk`), also where key poses begin.
         chunk: Actions ahead that are wanted.
         n_episodes: How many episodes, from the first; None for all.
 
@@ -84,19 +85,17 @@ def from_dataset(data: Dataset, chunk: int, n_episodes: int | None = None) -> Mo
 
 
 def _mark(episode: Episode, closes: NDArray, gripped: NDArray, poses: NDArray, places: NDArray) -> None:
-    """Write to an episode's frames where the gripper closes next, or did, and opens after that."""
+    """Write to an episode's frames where the gripper closes next, or did, and opens after that.
+
+    A closing that gripped nothing was not meant.
+    """
     start, stop = episode.start, episode.stop
-    changes = [f for f in range(start + 1, stop) if closes[f] != closes[f - 1]]
-    takes, puts = ([f for f in changes if closes[f] == c] for c in (True, False))
-    if not takes:
+    edges = [f for f in range(start, stop) if f == start or closes[f] != closes[f - 1]] + [stop]
+    held = [(a, b) for a, b in pairwise(edges) if closes[a] and a > start and gripped[a:b].any()]
+    if not held:
         return
-    holds = False
     for f in range(start, stop):
-        take = (
-            next((t for t in takes if t > f), takes[-1]) if not closes[f] else max(t for t in takes if t <= f)
-        )
+        take, put = next(((a, b) for a, b in held if f < b), held[-1])
         places[f, TAKE] = poses[take]
-        holds = holds or bool(closes[f] and gripped[f])
-        put = next((p for p in puts if p > f), puts[-1] if puts else None)
-        if holds and put is not None:
+        if f >= take and gripped[take : f + 1].any() and put < stop:
             places[f, PUT] = poses[put]

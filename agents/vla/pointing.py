@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from agents.vla.seeing import HIDES_M, near
 
-# Looks nearer than this to one another are at the same place; each look more makes earlier ones count less.
-SAME_M, FADE = 0.015, 0.85
+# Looks nearer than this to one another are at the same place; so many are remembered.
+SAME_M, KEPT = 0.015, 12
 # A hand over the seat, lower than this above where it puts a part, hides the seat.
 OVER_M = 0.06
-KEPT = 16
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Memory:
         self._looks = [*self._looks[1 - KEPT :], _Look(np.array(position_m), yaw_rad)]
 
     def place(self, yaw_rad: float) -> tuple[float, float, float, float] | None:
-        """Where most looks say that it is: their weighted mean; None before the first.
+        """Where most looks say that it is, their mean; of equally many the first. None before any look.
 
         Args:
             yaw_rad: How the hand is turned; of equal turns of two fingers that nearest to it is taken.
@@ -43,10 +42,9 @@ class Memory:
         if not self._looks:
             return None
         at = np.stack([look.position_m for look in self._looks])
-        weight = FADE ** np.arange(len(at) - 1, -1, -1)
         same = np.linalg.norm(at[:, None] - at, axis=2) < SAME_M
-        chosen = same[int((same @ weight).argmax())]
-        share = weight * chosen / (weight * chosen).sum()
+        chosen = same[int(same.sum(1).argmax())]
+        share = chosen / chosen.sum()
         x, y, z = (share @ at).tolist()
         doubled = share @ np.exp([2j * look.yaw_rad for look in self._looks])
         return x, y, z, near(math.atan2(doubled.imag, doubled.real) / 2, yaw_rad)

@@ -1,6 +1,7 @@
 """The policy that says chunks of actions: heads, geometry, memory, learning, going on, keeping."""
 
 import json
+import math
 from dataclasses import asdict
 
 import gymnasium
@@ -32,7 +33,7 @@ from agents.vla.keyframe import CAMERAS, IMAGE_SIZE
 from agents.vla.motions import Motions, from_dataset
 from agents.vla.moving import BodyFit, BodyFitter
 from agents.vla.network import Network, NetworkSpec, n_parameters
-from agents.vla.pointing import SAME_M, Memory, hidden
+from agents.vla.pointing import KEPT, SAME_M, Memory, hidden
 from agents.vla.seeing import Seen, Seer
 from agents.vla.senses import GROUPS, PLACE, PUT, TAKE, ZOOMS_M, senses
 from agents.vla.tokenizer import Tokenizer
@@ -82,7 +83,8 @@ def robot_at(position_m, yaw_rad, n=31):
 
 def test_tokens_stand_for_numbers_and_rest_is_exact():
     ends = torch.tensor([-1.0, 0.0, 1.0])
-    assert torch.equal(values_of(tokens_of(ends)), ends)
+    assert torch.allclose(values_of(tokens_of(ends)), ends, atol=1e-6)
+    assert values_of(tokens_of(ends))[1] == 0
     every = torch.arange(1, TOKENS)
     assert torch.equal(tokens_of(values_of(every)), every)
     x = torch.linspace(-1, 1, 2001)
@@ -176,17 +178,18 @@ def test_turns_are_told_the_short_way_round():
 def test_looks_that_agree_outvote_one_that_does_not():
     memory = Memory()
     assert memory.place(0.0) is None
-    here, there = np.array([0.2, -0.3, 0.05]), np.array([0.2, -0.2, 0.05])
+    here, there = (0.2, -0.3, 0.05), (0.2, -0.2, 0.05)
+    assert math.dist(here, there) > SAME_M
+    memory.add(there, 1.0)
+    memory.add(here, 0.1)
+    assert memory.place(1.0)[:3] == pytest.approx(there)  # of equally many, the first
     for off in (-0.002, 0.001, 0.001):
         memory.add((here[0] + off, here[1], here[2]), 0.1)
-    memory.add(tuple(there), 1.0)
-    assert memory.place(0.0)[:3] == pytest.approx(here, abs=1e-3)
-    assert memory.place(0.0)[3] == pytest.approx(0.1)
+    assert memory.place(0.0) == pytest.approx((*here, 0.1), abs=1e-6)
     assert memory.place(3.0)[3] == pytest.approx(0.1 + np.pi)  # two fingers, turned half round
-    for _ in range(6):  # it has moved
-        memory.add(tuple(there), 1.0)
+    for _ in range(KEPT):  # it has moved
+        memory.add(there, 1.0)
     assert memory.place(1.0)[:3] == pytest.approx(there)
-    assert np.linalg.norm(here - there) > SAME_M
 
 
 def test_a_hand_over_what_it_looks_at_hides_it():
