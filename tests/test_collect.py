@@ -25,6 +25,7 @@ from experiments.recording import (
     KEY_WAITS,
     Recipe,
     Take,
+    chunk_of,
     differences,
     features_of,
     record,
@@ -458,3 +459,33 @@ def test_lerobots_form_of_the_observation():
     env.close()
     with pytest.raises(ValueError, match="needs pictures"):
         LeRobotObs(gymnasium.make("Monozukuri/Reach-v0"))
+
+
+def test_frames_on_the_way_with_the_actions_ahead():
+    """Frames at key poses and every sixth period; what is ahead is what the agent then did."""
+    actor, request = source()
+    recipe = Recipe("keys", (), noise=0.3, salt=2)
+    plain = record(recipe, Take(0, request, actor, 3))
+    more = record(replace(recipe, every=6, chunk=10), Take(0, request, actor, 3))
+    every = record(replace(recipe, frames="all"), Take(0, request, actor, 3))
+    steps, few = more.packed.columns["step"].ravel(), plain.packed.columns["step"].ravel()
+    last = int(every.packed.columns["step"].max())
+    assert set(steps) == set(few) | set(range(0, last + 1, 6))
+    actions, executed = (every.packed.columns[name] for name in ("action", "executed"))
+    calm = (actions == executed).all(1)
+    chunks, foreseen = (more.packed.columns[f"action.{name}"] for name in ("chunk", "foreseen"))
+    for step, chunk, n in zip(steps, chunks, foreseen.ravel(), strict=True):
+        ahead, still = actions[step : step + 10], calm[step : step + 10]
+        assert np.array_equal(chunk[: len(ahead)], ahead)
+        assert (chunk[len(ahead) :] == ahead[-1]).all()
+        assert n == (len(ahead) if still.all() else np.argmin(still) + 1)
+    assert "action.chunk" not in plain.packed.columns
+    short = chunk_of([np.ones(2)], [True], 3, 4)  # after the end
+    assert short["action.foreseen"] == 0
+    assert not np.any(short["action.chunk"])
+
+
+@pytest.mark.parametrize("wrong", [{"every": -1}, {"chunk": 101}, {"format": "minari", "chunk": 4}])
+def test_frames_and_chunks_that_cannot_be_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"allowed|must be"):
+        collect.Config(**wrong)

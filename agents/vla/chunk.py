@@ -7,6 +7,7 @@ chunk of actions (Zhao et al. 2023), of which the first are done before it looks
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ from agents.vla.seeing import CAMERA_OF, Seen, Seer, View
 from agents.vla.senses import PLACE, PUT, TAKE, senses
 
 _INSIDE = -7
+# What is gripped nearer than this to where it was seen was taken there.
+NEAR_M = 0.04
 
 
 class Mover:
@@ -102,11 +105,12 @@ class Chunk(Policy):
         assert isinstance(observation, Mapping)
         robot, machine = observation["agent_pos"], observation["machine"]
         holds = bool(robot[GRIPPED] > 0.5)
-        if holds and not self.holds:
-            self.taken_m = float(robot[COMMANDED][2])
-            self.memories = (self.memories[TAKE], Memory())
-            self.queue = []
-        self.holds = holds
+        if holds != self.holds:
+            self.holds, self.queue = holds, []
+            take = self.places(robot)[TAKE, :3]
+            if holds and math.dist(robot[COMMANDED], take) < NEAR_M:  # a signal can come and go on the way
+                self.taken_m = float(robot[COMMANDED][2])
+                self.memories = (self.memories[TAKE], Memory())
         if not self.queue:
             # In the machine and without a part there is nothing to look for.
             if holds or not (machine[PRESENT] > 0.5 or robot[_INSIDE] > 0.5):

@@ -161,7 +161,7 @@ class VlaChunk(Vla):
         network, spec = self.sizes()
         n = self.demonstrations(quick=session.quick).n_episodes
         motions = from_dataset(data, spec.chunk, n)
-        eyes = None if self.hyper.start else self.looks(session, data, network)
+        eyes = None if self.hyper.start else self.looks(session, data, network, clear=True)
         body = BodyFitter(motions, spec, self._fit(BodyFit), session.seed)
         return ChunkFitter(eyes, body, self.hyper.body_updates)
 

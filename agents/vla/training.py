@@ -160,14 +160,15 @@ class Vla(Learner):
             per_scene=self.hyper.per_scene,
         )
 
-    def looks(self, session: Session, data: Dataset, network: Any) -> Any:
+    def looks(self, session: Session, data: Dataset, network: Any, *, clear: bool = False) -> Any:
         """Begin to learn where to point, from a data set and, if wanted, scenes that nobody works in."""
         from agents.vla.augment import AugmentSpec
         from agents.vla.fitting import FitSpec, Fitter
         from agents.vla.samples import from_dataset
 
         hyper = self.hyper
-        samples = from_dataset(data, Tokenizer(), self.demonstrations(quick=session.quick).n_episodes)
+        n = self.demonstrations(quick=session.quick).n_episodes
+        samples = from_dataset(data, Tokenizer(), n, clear=clear)
         scenes = self._scenes(session) if hyper.grounding else None
         augment = hyper.of(AugmentSpec, noise=hyper.pixel_noise)
         return Fitter(samples, network, hyper.of(FitSpec), augment, session.seed, scenes)
