@@ -286,7 +286,7 @@ def _run(
         labels.append(label)
         calm.append(bool((done == label).all()))
         if begins or recipe.frames == "all" or (recipe.every and step % recipe.every == 0):
-            row = {"action": label, "executed": done, "step": step, "next.reward": 0.0}
+            row: dict[str, Any] = {"action": label, "executed": done, "step": step, "next.reward": 0.0}
             row |= {"next.done": False, "next.success": False}
             rows.append({**row, **seen_by(bare, recipe), **label_of(key, index)})
         observation, reward, terminated, truncated, info = env.step(done)
@@ -311,7 +311,7 @@ def chunk_of(
     """
     ahead = calm[step : step + n]
     foreseen = ahead.index(False) + 1 if False in ahead else len(ahead)
-    chunk = labels[step : step + n] or [np.zeros_like(labels[0])]
+    chunk = list(labels[step : step + n]) or [np.zeros_like(labels[0])]
     return {"action.chunk": chunk + [chunk[-1]] * (n - len(chunk)), "action.foreseen": foreseen}
 
 

@@ -17,17 +17,19 @@ _MOST_NORM = 5.0
 
 
 class HowFitted(Protocol):
-    """The numbers of a fit that every kind of it has.
+    """The numbers of a fit that every kind of it has."""
 
-    Attributes:
-        rate: Highest learning rate; it rises over the first hundredth and falls along a half cosine.
-        weight_decay: Decoupled weight decay.
-        threads: Threads for linear algebra.
-    """
+    @property
+    def rate(self) -> float:
+        """Highest learning rate; it rises over the first hundredth and falls along a half cosine."""
 
-    rate: float
-    weight_decay: float
-    threads: int
+    @property
+    def weight_decay(self) -> float:
+        """Decoupled weight decay."""
+
+    @property
+    def threads(self) -> int:
+        """Threads for linear algebra."""
 
 
 class Averaged(ABC):

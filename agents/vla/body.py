@@ -23,6 +23,8 @@ TOKENS = 256
 # Tokens 1 to 255 stand for -1 to 1, so that one of them, 128, is exactly 0.
 _ZERO, _STEPS = 128, 127
 _MU = 30.0
+# Width (tokens) of the bell round a number, and how far round the likeliest token is averaged.
+_BELL, _ROUND = 1.0, 2
 # Numbers of an action, the last of which is the gripper's: below 0 it closes.
 N_ACTIONS = 5
 GRIPPER = N_ACTIONS - 1
@@ -73,6 +75,11 @@ class Body(nn.Module):
         )
         self.layers = nn.TransformerEncoder(layer, spec.layers, nn.LayerNorm(w), enable_nested_tensor=False)
         self.say = nn.Linear(w, N_ACTIONS * (TOKENS if spec.head == "tokens" else 1))
+        if spec.head == "tokens":  # neighbours begin alike, as cosines from one to as many half waves
+            waves = torch.cos(math.pi * torch.linspace(0, 1, TOKENS)[:, None] * torch.arange(w))
+            with torch.no_grad():
+                self.say.weight.copy_(waves.repeat(N_ACTIONS, 1) * w**-0.5)
+                self.say.bias.zero_()
 
     def forward(self, senses: Tensor) -> Tensor:
         """(b, sum of `GROUPS`) to (b, chunk, N_ACTIONS) companded numbers, or as many times TOKENS logits."""
@@ -93,14 +100,14 @@ class Body(nn.Module):
         """
         said, wanted = self(senses)[foreseen], chunks[foreseen]
         if self.spec.head == "tokens":
-            return functional.cross_entropy(said.flatten(0, 1), tokens_of(wanted).flatten())
+            return functional.cross_entropy(said.flatten(0, 1), bells(wanted).flatten(0, 1))
         moves = (said[:, :GRIPPER] - companded(wanted[:, :GRIPPER])).abs().mean()
         return moves + 0.1 * functional.softplus(-said[:, GRIPPER] * wanted[:, GRIPPER].sign()).mean()
 
     def actions(self, senses: Tensor) -> NDArray[np.float32]:
         """(b, chunk, N_ACTIONS) in [-1, 1]; the gripper's number is -1 or 1."""
         said = self(senses)
-        moves = values_of(said.argmax(-1)) if self.spec.head == "tokens" else expanded(said).clamp(-1, 1)
+        moves = likeliest(said) if self.spec.head == "tokens" else expanded(said).clamp(-1, 1)
         moves[..., GRIPPER] = torch.where(moves[..., GRIPPER] < 0, -1.0, 1.0)
         return moves.numpy().astype(np.float32)
 
@@ -120,6 +127,20 @@ def tokens_of(x: Tensor) -> Tensor:
     return (companded(x.clamp(-1, 1)) * _STEPS).round().long() + _ZERO
 
 
+def bells(x: Tensor) -> Tensor:
+    """(..., TOKENS) shares of the tokens round numbers in [-1, 1], so that near misses are less wrong."""
+    at = companded(x.clamp(-1, 1)) * _STEPS + _ZERO
+    return (-(((torch.arange(TOKENS) - at[..., None]) / _BELL) ** 2) / 2).softmax(-1)
+
+
+def likeliest(logits: Tensor) -> Tensor:
+    """The numbers that (..., TOKENS) say: the mean round the likeliest token; exactly 0 where that is 0's."""
+    best = logits.argmax(-1, keepdim=True)
+    near = (best + torch.arange(-_ROUND, _ROUND + 1)).clamp(1, TOKENS - 1)
+    at = (logits.gather(-1, near).softmax(-1) * near).sum(-1)
+    return torch.where(best[..., 0] == _ZERO, 0.0, values_of(at))
+
+
 def values_of(tokens: Tensor) -> Tensor:
-    """The numbers that tokens stand for; token 0 stands for -1 too."""
+    """The numbers that tokens, or what lies between them, stand for; token 0 stands for -1 too."""
     return expanded((tokens - _ZERO).float() / _STEPS).clamp(-1, 1)

@@ -137,7 +137,7 @@ class Chunk(Policy):
         seen = self.seer.see(view, self.text)
         self.last = view, seen
         memory = self.memories[which]
-        if memory.place(yaw) is None or not hidden(robot[COMMANDED], seen.position_m, stage):
+        if memory.place(yaw) is None or not hidden(robot[COMMANDED].tolist(), seen.position_m, stage):
             memory.add(seen.position_m, seen.yaw_rad)
 
     def thought(self) -> Thought | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agents.vla.network import NetworkSpec
 
 # Of the network that looks, and of the one that moves: about 1 and 5 million parameters together.
-SIZES: Mapping[str, tuple[Mapping[str, int], Mapping[str, int]]] = {
+SIZES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "nano": ({"width": 32, "deep": 64, "blocks": 2, "words": 48}, {"wide": 64, "layers": 3}),
     "base": ({"width": 64, "deep": 160, "blocks": 4, "words": 64}, {"wide": 192, "layers": 4}),
 }
@@ -103,7 +103,8 @@ class ChunkFitter:
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
         """Return what `restore` needs to go on exactly from here."""
-        values, arrays = {}, {}
+        values: dict[str, Any] = {}
+        arrays: dict[str, NDArray] = {}
         for name, part in self._parts().items():
             values[name], held = part.state()
             arrays |= {f"{name}.{key}": array for key, array in held.items()}

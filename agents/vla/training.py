@@ -85,7 +85,9 @@ class VlaHyper:
 class Fitted(Protocol):
     """What is fitted, a segment at a time."""
 
-    n_updates: int
+    @property
+    def n_updates(self) -> int:
+        """Gradient steps taken."""
 
     def run(self, n_updates: int, n_total: int) -> dict[str, float]:
         """Take gradient steps; return mean losses."""

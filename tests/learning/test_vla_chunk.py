@@ -22,8 +22,10 @@ from agents.vla.body import (
     TOKENS,
     Body,
     BodySpec,
+    bells,
     companded,
     expanded,
+    likeliest,
     tokens_of,
     values_of,
 )
@@ -92,6 +94,10 @@ def test_tokens_stand_for_numbers_and_rest_is_exact():
     assert off.max() < 0.016
     assert off[x.abs() < 0.01].max() < 1e-3  # a hundredth of a millimetre or so where hands come to rest
     assert torch.allclose(expanded(companded(x)), x, atol=1e-6)
+    assert torch.allclose(bells(x).sum(-1), torch.ones(len(x)))
+    said = likeliest(bells(x).log())  # what lies between tokens is said too
+    assert (said - x).abs().max() < 0.02
+    assert likeliest(bells(torch.zeros(1)).log()) == 0
 
 
 @pytest.mark.parametrize("head", HEADS)
