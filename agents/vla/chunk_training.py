@@ -52,7 +52,7 @@ class ChunkHyper(VlaHyper):
     head: str = "tokens"
     chunk: int = 8
     execute: int = 4
-    every: int = 6
+    every: int = 3
     body_updates: int = 2
     body_batch: int = 192
     body_rate: float = 1e-3
@@ -151,8 +151,9 @@ class VlaChunk(Vla):
     def demonstrations(self, *, quick: bool) -> Demonstrations:
         """What it wants to be shown: frames on the way too, actions ahead; pictures only to learn to look."""
         wanted = super().demonstrations(quick=quick)
-        cameras = () if self.hyper.start else wanted.cameras
-        return replace(wanted, every=self.hyper.every, chunk=self.hyper.chunk, cameras=cameras)
+        wanted = replace(wanted, every=self.hyper.every, chunk=self.hyper.chunk)
+        # Without pictures, frames cost next to nothing.
+        return replace(wanted, cameras=(), every=1) if self.hyper.start else wanted
 
     def fitter(self, session: Session, data: Dataset) -> Fitted:
         """Read demonstrations, and begin to learn from them."""
