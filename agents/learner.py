@@ -89,6 +89,8 @@ class Demonstrations:
         image_size: Side of the pictures in pixels.
         noise: Standard deviation of what is added to actions, in bursts; labels are clean.
         per_scene: The same scene is shown so often, with another part named each time.
+        every: With "keys", every so many control periods too; 0 for none.
+        chunk: With each frame, what the expert would do in so many control periods from it on.
     """
 
     n_episodes: int
@@ -97,6 +99,8 @@ class Demonstrations:
     image_size: int = 96
     noise: float = 0.0
     per_scene: int = 1
+    every: int = 0
+    chunk: int = 0
 
 
 class Pending(Protocol):

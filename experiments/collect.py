@@ -44,6 +44,10 @@ class Config:
     """An option of the task itself, NAME=VALUE, such as clearance_mm=0.2; once for each."""
     frames: Literal["all", "keys"] = "all"
     """Frames: of all control periods, or only those at which a new key pose of the plan begins."""
+    every: int = 0
+    """With --frames keys, also the frames of every so many control periods; 0 for none."""
+    chunk: int = 0
+    """With each frame, what the agent would do in so many control periods from it on; 0 for nothing."""
     cameras: str = "tray,chuck"
     """Cameras, with commas between them; empty for none."""
     image_size: int = 96
@@ -77,10 +81,13 @@ class Config:
         for name in ("instructions_per_scene", "sample"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is 1 or more")
+        for name in ("every", "chunk"):
+            if not 0 <= getattr(self, name) <= 100:
+                raise ValueError(f"{name} is {getattr(self, name)}: allowed are 0 to 100")
         if self.noise is not None and not 0 <= self.noise <= 1:
             raise ValueError(f"noise is {self.noise}: allowed are 0 to 1")
-        if self.format == "minari" and self.frames != "all":
-            raise ValueError("format minari: every step is needed, so frames must be 'all'")
+        if self.format == "minari" and (self.frames != "all" or self.chunk):
+            raise ValueError("format minari: every step is needed, so frames must be 'all' and chunk 0")
         if self.format == "minari" and self.video:
             raise ValueError("format minari: pictures are arrays there, so --video is not allowed")
         if self.agent in PEOPLE and (self.noise or self.frames != "all"):

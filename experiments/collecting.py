@@ -191,8 +191,9 @@ def recipe_of(config: Config, sources: list[Source]) -> Recipe:
     cameras = tuple(name.strip() for name in config.cameras.split(",") if name.strip())
     last = config.format == "minari"
     return Recipe(
-        config.frames, cameras, config.image_size, config.masks, noise, config.seed, last, config.video
-    )
+        config.frames, cameras, config.image_size, config.masks, noise, config.seed, last, config.video,
+        config.every, config.chunk,
+    )  # fmt: skip
 
 
 def takes(config: Config, sources: list[Source], limits: tuple[int, int]) -> Iterator[Take]:

@@ -46,6 +46,8 @@ def gather(folder: Path, wanted: Demonstrations, workers: Workers, seed: int) ->
         image_size=wanted.image_size,
         noise=wanted.noise,
         instructions_per_scene=wanted.per_scene,
+        every=wanted.every,
+        chunk=wanted.chunk,
     )
     begun = (folder / "meta" / "info.json").is_file()
     if begun:

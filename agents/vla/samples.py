@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from agents.dataset import Dataset, DatasetError, Episode
 from agents.taught import COMMANDED, ROTATION, tool_yaw
 from agents.vla import geometry
+from agents.vla.pointing import hidden
+from agents.vla.seeing import CAMERA_OF, HIDES_M
 from agents.vla.tokenizer import Tokenizer, words
 
-# A hand nearer than this in the plane to where it is about to close hides the part from the camera above.
-HIDES_M = 0.06
 # So little the key pose is turned against the hand where any turn will do (rad, doubled).
 KEPT_RAD = 2e-3
-# Which camera a look is taken through, and where to look next.
-CAMERA_OF = {"take": "tray", "put": "chuck"}
+# Where to look next.
 NEXT_LOOK = {"take": "chuck", "put": "done"}
 # How much the picture of a camera that does not look down may be turned, of the largest turn.
 OBLIQUE = 0.4
@@ -149,13 +148,16 @@ def joined(one: Samples, other: Samples) -> Samples:
     return replace(one, **both, said=np.concatenate(said), known=one.known | other.known)
 
 
-def from_dataset(data: Dataset, tokenizer: Tokenizer, n_episodes: int | None = None) -> Samples:
+def from_dataset(
+    data: Dataset, tokenizer: Tokenizer, n_episodes: int | None = None, *, clear: bool = False
+) -> Samples:
     """Read demonstrations.
 
     Args:
         data: Frames at key poses, with pictures and masks of the cameras in `CAMERA_OF`.
         tokenizer: Words to numbers.
         n_episodes: How many episodes, from the first; None for all.
+        clear: Whether looks at a seat that the hand hides are left out.
 
     Raises:
         DatasetError: If something that is needed is not in it.
@@ -174,6 +176,8 @@ def from_dataset(data: Dataset, tokenizer: Tokenizer, n_episodes: int | None = N
     kept = np.abs(np.angle(np.exp(2j * (yaws.ravel() - turns)))) < KEPT_RAD
     looks: list[Look] = []
     marks = [m for e in data.episodes[:n_episodes] for m in _marks(e, closes, hands, positions)]
+    if clear:
+        marks = [m for m in marks if not hidden(hands[m.frame], positions[m.to], m.stage)]
     for stage, camera in CAMERA_OF.items():
         chosen = [mark for mark in marks if mark.stage == stage]
         frames = [mark.frame for mark in chosen]

@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from agents.vla import geometry
 from agents.vla.tokenizer import Tokenizer
 
+# Which camera a look is taken through.
+CAMERA_OF = {"take": "tray", "put": "chuck"}
+# A hand nearer than this in the plane to where it is about to close hides the part from the camera above.
+HIDES_M = 0.06
 # How much less likely (log) a turn is taken for every radian that it is farther from the hand's.
 _LAZY = 1.0
 

@@ -65,7 +65,7 @@ class ShownWorkers:
 def show(folder, wanted, n_episodes=2):
     """Leave some episodes of the expert, as a learner wants them."""
     config = Config(frames=wanted.frames, noise=0.0, image_size=wanted.image_size,
-                    cameras=",".join(wanted.cameras))  # fmt: skip
+                    cameras=",".join(wanted.cameras), every=wanted.every, chunk=wanted.chunk)  # fmt: skip
     source = sources_of(config)[0]
     recipe = recipe_of(config, [source])
     features = features_of(source.request, recipe)
@@ -145,6 +145,11 @@ def run(agent, folder, n_steps, *, stop_at=None, resume=False, seed=3, workers=N
     with session:
         agent.learn(session)
     return session.n_reports
+
+
+def learn_on(agent, demos, folder, **how):
+    """Learn from a data set into a run's directory."""
+    return run(agent, folder, agent.default_steps(), workers=ShownWorkers(), demos=demos, **how)
 
 
 def variant(agent, **hyper):

@@ -19,8 +19,7 @@ from agents.vla.network import STRIDE, NetworkSpec
 from agents.vla.samples import Samples, from_dataset
 from agents.vla.tokenizer import Tokenizer
 from agents.vla.training import KeyframeHyper, VlaKeyframe
-from tests.learning import local
-from tests.learning.local import Stopped, show
+from tests.learning.local import Stopped, learn_on, show
 
 HYPER = KeyframeHyper(updates=12, batch=4, width=16, deep=16, blocks=1, words=16, threads=1, half=False)
 
@@ -164,9 +163,8 @@ def test_it_learns_two_episodes_by_heart(samples):
 # --- A run that is stopped -------------------------------------------------------------------------
 
 
-def run(folder, out, **how):
-    agent = VlaKeyframe(HYPER)
-    local.run(agent, out, agent.default_steps(), workers=local.ShownWorkers(), demos=folder, **how)
+def run(folder, out, **other):
+    learn_on(VlaKeyframe(HYPER), folder, out, **other)
 
 
 def left_by(out):
