@@ -64,12 +64,12 @@ def test_all_shifts_and_figures_match(study, capsys):
 
 def test_a_sample_is_drawn_by_its_seed(study, capsys):
     said = []
-    for seed in (0, 0, 1, 2, 3):
+    for seed in (0, 0, 1):
         assert verify(study, "--sample", "1", "--seed", str(seed)) == MATCH
         said.append(told(capsys))
         assert len(said[-1]) == 3
     assert said[0] == said[1]
-    assert len({lines[0] for lines in said}) > 1
+    assert said[2][0] != said[0][0]
 
 
 def test_one_number_in_a_ledger_is_a_mismatch(kept, capsys):

@@ -1,8 +1,6 @@
 """Tiny learning tests: what learns gets clearly better than chance, by margins that five seeds leave.
 
-Measured on seeds 0 to 4, which are those tested here:
-
-    PYTHONPATH=. python -m tests.learning.test_tiny
+`python -m tests.learning.test_tiny` shows what all five come to; one of them is tested.
 """
 
 import json
@@ -46,25 +44,24 @@ def cloned(seed, n_episodes=80, n_updates=2000):
 
 
 def reinforced(seed, folder):
-    """PPO on the stand-in: mean reward of an episode and success in validation, first and last."""
+    """PPO on the stand-in: mean reward of an episode in the first segment, and in the last three."""
     hyper = PpoHyper(n_envs=8, horizon=16, segment=8, batch=128, epochs=6, rate=2e-3, hidden=(32, 32),
                      validate_every=1)  # fmt: skip
     run(Ppo(hyper), folder, 12_288, seed=seed)
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     rewards = [row["reward"] for row in rows if "reward" in row]
-    return SimpleNamespace(before=rewards[0], after=float(np.mean(rewards[-3:])))
+    return SimpleNamespace(before=round(rewards[0], 2), after=round(float(np.mean(rewards[-3:])), 2))
 
 
 @pytest.mark.slow
 def test_a_clone_does_what_chance_does_not():
     assert successes(catalog.create("random", "Reach")) <= 1
-    assert cloned(0) >= 12
+    assert cloned(0) >= 14
 
 
-@pytest.mark.slow
 def test_ppo_earns_more_than_at_first(tmp_path):
     found = reinforced(0, tmp_path / "run")
-    assert found.after >= found.before + 5.0
+    assert found.after >= found.before + 3.0
 
 
 if __name__ == "__main__":
