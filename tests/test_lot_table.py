@@ -1,5 +1,8 @@
 """The table of lots: shares of a gap, falls and tests are what they say, from numbers made up."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ from agents.learner import Episode
 from experiments.benchmarking import lot_table
 from experiments.benchmarking.lot_table import Cell, figures, lines, tables
 
+ROOT = Path(__file__).resolve().parent.parent
 LOTS = 60
 
 
@@ -85,3 +89,12 @@ def test_for_people():
     ]  # fmt: skip
     assert "80 [79, 81] %" in pairs[-1]
     assert lot_table._p(0.00001) == "< 0.0001"
+
+
+def test_the_readme_shows_what_was_measured():
+    told = json.loads((ROOT / "docs" / "lots.json").read_text(encoding="utf-8"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = list(tables(told))
+    assert len(shown) >= len({row["task"] for row in told["rows"]})
+    for table in shown:
+        assert "\n".join(table) in text
