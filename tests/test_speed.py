@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import envs
+from envs.cell import look
+from envs.cell.textures import surface
 from experiments import measure, speed
 from experiments.config import UserError
 from experiments.measure import Effort, Stretch
@@ -124,6 +126,19 @@ def test_repetitions_are_the_same_steps():
         last.append(env.unwrapped.expert_action().tobytes())
     env.close()
     assert last[0] == last[1]
+
+
+def test_a_reset_makes_no_surface_that_nobody_sees(monkeypatch):
+    """A texture takes as long to make as the rest of a reset."""
+    made = []
+    monkeypatch.setattr(look, "surface", lambda *names: made.append(names) or surface(*names))
+    for options in ({"observation": "flat"}, {"render_mode": "rgb_array"}):
+        env = gymnasium.make("Monozukuri/PickPart-v0", split="seen", **options)
+        assert not made
+        for seed in range(3):
+            env.reset(seed=seed)
+        env.close()
+    assert made
 
 
 @pytest.mark.parametrize(
