@@ -126,7 +126,7 @@ class Chunk(Policy):
         return np.array([[np.nan] * PLACE if place is None else place for place in seen])
 
     def _look(self, observation: Mapping[str, NDArray]) -> None:
-        """Look for what matters now, and remember it unless the hand hides it."""
+        """Look for what matters now, and remember it unless the hand hides it, or what was seen before."""
         robot = observation["agent_pos"]
         which, stage = (PUT, "put") if self.holds else (TAKE, "take")
         camera, yaw = CAMERA_OF[stage], tool_yaw(robot[ROTATION])
@@ -137,7 +137,9 @@ class Chunk(Policy):
         seen = self.seer.see(view, self.text)
         self.last = view, seen
         memory = self.memories[which]
-        if memory.place(yaw) is None or not hidden(robot[COMMANDED].tolist(), seen.position_m, stage):
+        hand, before = robot[COMMANDED].tolist(), memory.place(yaw)
+        # A hand over the part hides it: whatever else looks like it is no news.
+        if before is None or not any(hidden(hand, at, stage) for at in (before[:3], seen.position_m)):
             memory.add(seen.position_m, seen.yaw_rad)
 
     def thought(self) -> Thought | None:

@@ -400,6 +400,29 @@ def test_it_looks_again_when_its_actions_are_used_up(env):
     assert np.isfinite(places).all()
 
 
+def test_what_the_hand_hides_is_not_given_up_for_something_like_it(env):
+    """Over the part it cannot see it: looks elsewhere do not count there, and do on the way."""
+    acting = policy()
+    here, there = (0.2, -0.3, 0.05), (0.1, -0.4, 0.05)
+
+    class Told:
+        known, at = frozenset(), here
+
+        def see(self, view, text):
+            return Seen(self.at, 0.0, True, "chuck", None, (0.0, 0.0))
+
+    acting.seer = Told()
+    observation, info = env.reset(seed=3)
+    acting.reset(info["instruction"], 0)
+    for hand, expected in (((0.2, -0.3, 0.2), here), ((0.35, -0.2, 0.2), there)):
+        told = {**observation, "agent_pos": observation["agent_pos"].copy()}
+        told["agent_pos"][COMMANDED] = hand
+        for at in (here, *[there] * 4):
+            acting.seer.at, acting.queue = at, []
+            acting.act(told)
+        assert acting.places(told["agent_pos"])[TAKE, :3] == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [({"cameras": ("tray",)}, "camera 'chuck' is missing"), ({"image_size": 64}, "64 x 64 pixels")],
