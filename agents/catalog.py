@@ -22,8 +22,8 @@ from configs.strict_yaml import StrictYamlError, read_yaml
 
 Agent = Policy | Learner
 
-_ORDER = ("random", "expert", "taught", "integrator", "bc", "dagger", "ppo", "sac", "tqc",
-          "vla-keyframe", "remote", "handbook", "tuned_rules", "machinist", "oracle")  # fmt: skip
+_ORDER = ("random", "expert", "taught", "integrator", "bc", "dagger", "ppo", "sac", "tqc", "vla-keyframe",
+          "vla-chunk", "remote", "lerobot", "handbook", "tuned_rules", "machinist", "oracle")  # fmt: skip
 
 
 class AgentError(ValueError):

@@ -24,6 +24,8 @@ BOUNDS: Mapping[int, float] = {
     SPEED: 0.5, FEED: 0.5, DEPTH: 0.5, CORRECTION: 0.25, CHANGE: 2.0, MEASURE: 3.0, IDLE: 1.4
 }  # fmt: skip
 NEEDS = Needs(observation="signals")
+# Signals of what was set last.
+_SETTINGS = {"speed": SPEED, "feed": FEED, "depth": DEPTH}
 # Signals that are heard and felt, and the weight of the newest part in their running means.
 _HEARD, _NEWEST = ("acoustic", "vibration_mm_s", "load_percent"), 0.25
 
@@ -83,11 +85,14 @@ class Corrector:
     def __init__(self, rule: Rules, n: int) -> None:
         self.rule, self._drift = rule, Drift(rule, n)
         self._heard: NDArray | None = None
+        self._asked: dict[str, NDArray] = {}
 
     def see(self, observation: Mapping[str, NDArray]) -> tuple[NDArray, NDArray]:
         """Take in signals, (n, 1) each; returns what the rule does (n, 8) and the features (n, F) float32."""
         s = {name: np.asarray(value, np.float64)[:, 0] for name, value in observation.items()}
-        act = np.asarray(self.rule.act(observation))
+        # A rule goes on from what it asked for itself, not from what was made of it.
+        act = np.asarray(self.rule.act({**observation, **self._asked}))
+        self._asked = {name: act[:, [i]] for name, i in _SETTINGS.items()}
         heard = np.stack([s[name] for name in _HEARD])
         old = heard if self._heard is None else self._heard
         fresh = (s["changed"] > 0) | (s["edge_min"] == 0)
@@ -95,7 +100,7 @@ class Corrector:
         drift = self._drift.see(s)
         open_um = np.where(s["has_reading"] > 0, drift[0] + FULL_CORRECTION_UM * act[:, CORRECTION], 0.0)
         rows = [
-            *(s[name] for name in sorted(s)), *act[:, (CORRECTION, CHANGE, MEASURE, IDLE)].T,
+            *(s[name] for name in sorted(s)), *act[:, (SPEED, DEPTH, CORRECTION, CHANGE, MEASURE, IDLE)].T,
             open_um, *drift[1:], *self._heard,
         ]  # fmt: skip
         return act, np.stack(rows, axis=-1).astype(np.float32)
@@ -103,7 +108,7 @@ class Corrector:
 
 def n_features(n_signals: int) -> int:
     """Length of the features of so many signals."""
-    return n_signals + 9 + len(_HEARD)
+    return n_signals + 11 + len(_HEARD)
 
 
 def corrected(act: NDArray, correction: NDArray) -> Action:
@@ -114,7 +119,9 @@ def corrected(act: NDArray, correction: NDArray) -> Action:
 
 
 class CorrectedRules(Policy):
-    """A rule and a small network that corrects it, on one machine.
+    """A rule and a small network that corrects it, on one machine or many.
+
+    The network always sees one machine at a time, as matrix products of other sizes round otherwise.
 
     Args:
         rule: Who acts.
@@ -122,21 +129,28 @@ class CorrectedRules(Policy):
         needs: What the environment must offer.
     """
 
+    batched = True
+
     def __init__(self, rule: Rules, network: MlpPolicy, needs: Needs = NEEDS) -> None:
         self.needs, self.rule, self.network = needs, rule, network
-        self.reset("", 0)
+        self._corrector: Corrector | None = None
 
     def reset(self, instruction: str, seed: int) -> None:
         """Forget the last lot."""
-        self._corrector = Corrector(self.rule, 1)
+        self._corrector = None
 
     def act(self, observation: Observation) -> Action:
-        """The action (8,) before the next part, deterministic."""
+        """The action (8,) before the next part, deterministic; (n, 8) for a batch of machines."""
         if not isinstance(observation, Mapping):
             raise TypeError("rules need the observation 'signals'")
-        act, features = self._corrector.see({k: np.asarray(v)[None] for k, v in observation.items()})
-        action: Action = corrected(act, self.network.output(features[0])[None])[0]
-        return action
+        seen = {name: np.asarray(value) for name, value in observation.items()}
+        shape = seen["edge_min"].shape
+        lanes = {name: value.reshape(-1, 1) for name, value in seen.items()}
+        if self._corrector is None:
+            self._corrector = Corrector(self.rule, len(lanes["edge_min"]))
+        act, features = self._corrector.see(lanes)
+        moved = corrected(act, np.stack([self.network.act(row) for row in features]))
+        return moved if len(shape) == 2 else moved[0]
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
         """The rule's name and numbers, and the network's."""

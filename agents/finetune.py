@@ -1,4 +1,4 @@
-"""PPO on top of a cloned policy or a rule: it learns corrections, the critic alone first."""
+"""PPO and SAC on top of a cloned policy or a rule: they learn corrections, the critic alone first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from stable_baselines3 import PPO
+from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.vec_env import VecEnvWrapper
 from torch.nn import functional
 
@@ -165,3 +165,35 @@ class FineTune(PPO):
         clip = self.clip_range(self._current_progress_remaining)  # type: ignore[operator]
         scaled = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
         return -torch.min(scaled * ratio, scaled * ratio.clamp(1 - clip, 1 + clip)).mean()
+
+
+class SacFineTune(SAC):
+    """SAC whose actor begins at zero with a small spread, acts from the first step, and rests at first.
+
+    Args:
+        arguments: Of the library's SAC.
+        log_std: Initial logarithm of the standard deviation, before the actions are squashed.
+        rest: Gradient steps in which only the critics learn.
+        keywords: Of the library's SAC.
+    """
+
+    def __init__(self, *arguments: Any, log_std: float, rest: int, **keywords: Any) -> None:
+        self._rest = rest
+        super().__init__(*arguments, **keywords)
+        actor: Any = self.actor
+        with torch.no_grad():
+            for layer in (actor.mu, actor.log_std):
+                layer.weight.zero_()
+                layer.bias.zero_()
+            actor.log_std.bias.fill_(log_std)
+
+    def _sample_action(self, learning_starts: int, *rest: Any, **keywords: Any) -> Any:
+        """Never act at random: what is corrected is worth more than that."""
+        return super()._sample_action(0, *rest, **keywords)
+
+    def _update_learning_rate(self, optimizers: Any) -> None:
+        super()._update_learning_rate(optimizers)
+        if self._n_updates < self._rest:
+            for optimizer in (self.actor.optimizer, self.ent_coef_optimizer):
+                for group in optimizer.param_groups:  # type: ignore[union-attr]
+                    group["lr"] = 0.0

@@ -16,7 +16,7 @@ import numpy as np
 
 from agents import vision
 from agents.policy import Action, Needs, Observation
-from agents.taught import ALARM, CLAMP, COMMANDED, FORCE, GRIPPED, SEAT, Key, Order, Taught, arrived
+from agents.taught import ALARM, CLAMP, COMMANDED, FORCE, GRIPPED, NO_PART, SEAT, Key, Order, Taught, arrived
 
 CAMERA = "tray"
 # Where the hand waits while the camera looks (m, world): in front of the machine, off the tray.
@@ -53,7 +53,7 @@ class Reference:
 class Integrator(Taught):
     """Vision offset, checks, search, retry; the same hands and machine as everyone."""
 
-    needs = Needs(observation="rgb", control="ee_yaw", cameras=(CAMERA,), image_size=256)
+    needs = Needs(observation="rgb", control="ee_yaw", cameras=(CAMERA,), image_size=256, triggered=True)
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Integrator(Taught):
     def study(self, key: Key, instruction: str, env: Any, observation: Mapping[str, Any]) -> None:
         """Takes a picture with the arm out of the way and notes colour, place, area and angle."""
         grasp = next((k for k in self.programs[key] if k.name == "grasp"), None)
-        if grasp is None:
+        if grasp is None or key == NO_PART:
             return
         look = replace(grasp, name="look", position_m=LOOK_M)
         for _ in range(40):

@@ -90,6 +90,8 @@ class Demonstrations:
         noise: Standard deviation of what is added to actions, in bursts; labels are clean.
         per_scene: The same scene is shown so often, with another part named each time.
         pairs: Share of all pairs of a named part (colour, family) and the tray's surface that are shown.
+        every: With "keys", every so many control periods too; 0 for none.
+        chunk: With each frame, what the expert would do in so many control periods from it on.
     """
 
     n_episodes: int
@@ -99,6 +101,8 @@ class Demonstrations:
     noise: float = 0.0
     per_scene: int = 1
     pairs: float = 1.0
+    every: int = 0
+    chunk: int = 0
 
 
 class Pending(Protocol):

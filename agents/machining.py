@@ -29,6 +29,7 @@ class Rules(Policy):
     """Rules over signals; each subclass writes down what it does before a part."""
 
     needs = Needs(observation="signals")
+    batched = True
 
     def act(self, observation: Observation) -> Action:
         """The action (8,) before the next part; (n, 8) for a batch of machines."""
@@ -153,6 +154,9 @@ class MachinistHyper:
         depth: Depth as an action.
         worn: How far the edge sounds and looks worn when it goes: acoustic emission above a fresh edge's.
         shaking_mm_s: Vibration at which the cut is made gentler.
+        aside: Change of speed, as an action, by which a spindle that sings is taken out of its tune.
+        back_off: Change of depth, as an action, that goes with it.
+        creep: Of either, how much is taken back with every part that is cut in quiet.
         um_per_k: How much the part grows too small per K of the spindle.
         um_per_ambient_k: And of the shop.
         um_per_edge_min: And too large per minute that the edge cuts.
@@ -164,7 +168,10 @@ class MachinistHyper:
     feed: float = 0.0
     depth: float = 0.0
     worn: float = 0.85
-    shaking_mm_s: float = 2.0
+    shaking_mm_s: float = 1.6
+    aside: float = -0.1
+    back_off: float = 0.25
+    creep: float = 0.02
     um_per_k: float = 2.0
     um_per_ambient_k: float = 3.0
     um_per_edge_min: float = 2.0
@@ -194,18 +201,28 @@ class Machinist(Rules):
         unsure = (np.abs(drift) > h.trust_um) | (s["parts_since_reading"] >= h.patience - 1)
         look = unsure | change | (s["changed"] > 0) | (s["has_reading"] == 0) | (s["gap_min"] > 5.0)
         return {
-            SPEED: h.speed, FEED: h.feed,
-            DEPTH: np.where(shaking, h.depth - 0.4, h.depth),
+            SPEED: self._quietened(s, "speed", h.speed, h.aside, shaking), FEED: h.feed,
+            DEPTH: self._quietened(s, "depth", h.depth, -h.back_off, shaking),
             CORRECTION: wanted / FULL_CORRECTION_UM, CHANGE: np.where(change, YES, NO),
             MEASURE: np.where(look, YES, NO), COOLANT: FLOOD,
             IDLE: np.where(s["gap_min"] > 1.0, STANDBY, READY),
         }  # fmt: skip
+
+    def _quietened(
+        self, s: Mapping[str, NDArray], name: str, usual: float, step: float, shaking: NDArray
+    ) -> NDArray:
+        """The usual setting, moved a step on with every part that shook, and slowly back in quiet."""
+        begun = (s["edge_min"] > 0) | (s["has_reading"] > 0) | (s["parts_since_reading"] > 0)
+        last = np.where(begun, s.get(name, usual), usual)
+        back = np.clip(usual - last, -self.hyper.creep, self.hyper.creep)
+        return np.where(shaking, last + step, last + back)
 
 
 class Oracle(Policy, Privileged):
     """The best policy that knows the hidden state but not what falls by chance: the upper bound."""
 
     needs = Needs(observation="flat")
+    batched = True
 
     def bind(self, env: gymnasium.Env) -> None:
         """Takes the environment whose hidden state it knows."""

@@ -37,6 +37,7 @@ class Needs:
         cameras: The cameras to render.
         reward: The reward to learn from, "dense" or "sparse".
         image_size: Side of the pictures in pixels.
+        triggered: Whether a camera takes a picture only when `act` reads it.
     """
 
     observation: str = "flat"
@@ -44,6 +45,7 @@ class Needs:
     cameras: tuple[str, ...] = ()
     reward: str = "dense"
     image_size: int = 96
+    triggered: bool = False
 
 
 DEFAULT_NEEDS = Needs()
@@ -72,9 +74,12 @@ class Policy(ABC):
     Attributes:
         controls: The controls that this kind of policy can give actions for.
         needs: What the environment must offer to this policy.
+        batched: Whether `act` also takes the observations (n, ...) of n machine tools, whose episodes begin
+            and end together, and returns their actions (n, ...), to the bit those that it gives one by one.
     """
 
     controls: ClassVar[tuple[str, ...]] = CONTROLS
+    batched: ClassVar[bool] = False
     needs: Needs = DEFAULT_NEEDS
 
     def attach(  # noqa: B027 (most need nothing)

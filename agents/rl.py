@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents import start as starting
+from agents.catalog import AgentError
 from agents.learner import Learner, Pending, Session
 from agents.machining import Rules
 from agents.networks import MlpPolicy
@@ -115,6 +116,11 @@ class SacHyper:
         validate_episodes: Episodes of a validation.
         stop_after: Learning ends before its budget after so many validations in a row in which
             every episode succeeds; 0 for never.
+        temperature: Initial weight of the entropy, which is then learned.
+        start: A rule on a machine tool, such as machinist, that the network corrects; it acts from the first
+            step on, so nothing is random then. Empty for nobody.
+        log_std: After such a start, initial logarithm of the actions' standard deviation.
+        rest: After such a start, gradient steps in which only the critics learn.
     """
 
     n_steps: int = 40_000
@@ -132,10 +138,19 @@ class SacHyper:
     hidden: tuple[int, ...] = (128, 128)
     validate_episodes: int = 50
     stop_after: int = 0
+    temperature: float = 1.0
+    start: str = ""
+    log_std: float = -1.2
+    rest: int = 0
 
     def __post_init__(self) -> None:
-        if self.stop_after < 0:
-            raise ValueError(f"stop_after is {self.stop_after}: allowed is 0 or more")
+        for name in ("stop_after", "rest"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: allowed is 0 or more")
+        if self.temperature <= 0:
+            raise ValueError(f"temperature is {self.temperature}: it must be above 0")
+        if self.start and self.her:
+            raise ValueError(f"her with start {self.start!r}: a rule has no goals to relabel")
         if self.reward not in ("sparse", "dense"):
             raise ValueError(f"reward is {self.reward!r}: allowed are sparse, dense")
         if self.her and self.reward != "sparse":
@@ -288,11 +303,22 @@ class Sac(_Segments):
 
     hyper_class = SacHyper
     library = "stable_baselines3:SAC"
+    can_start = True
 
     def __init__(self, hyper: SacHyper = SacHyper()) -> None:
         self.hyper = hyper
-        observation = "state" if hyper.her else "flat"
+        observation = "state" if hyper.her else "signals" if hyper.start else "flat"
         self.needs = dataclasses.replace(Needs(), observation=observation, reward=hyper.reward)
+
+    def check(self) -> None:
+        """Raise an error if it cannot start there."""
+        if self.hyper.start and not (self.can_start and starting.rule(self.hyper.start)):
+            allowed = "a rule, such as machinist" if self.can_start else "nobody"
+            raise AgentError(f"start {self.hyper.start!r}: allowed is {allowed}")
+
+    def _start(self, session: Session) -> MlpPolicy | Rules | None:
+        """Return the rule that is corrected, if any."""
+        return starting.rule(self.hyper.start, self.task)
 
     def _segment_steps(self, session: Session) -> int:
         return self.hyper.segment * self.hyper.n_envs
@@ -303,17 +329,21 @@ class Sac(_Segments):
         from stable_baselines3 import HerReplayBuffer
 
         hyper = self.hyper
-        module, _, name = self.library.partition(":")
-        her = {
-            "replay_buffer_class": HerReplayBuffer,
-            "replay_buffer_kwargs": {"n_sampled_goal": 4, "goal_selection_strategy": "future"},
-        }
+        library, more = self.library, {}
+        if hyper.her:
+            more = {
+                "replay_buffer_class": HerReplayBuffer,
+                "replay_buffer_kwargs": {"n_sampled_goal": 4, "goal_selection_strategy": "future"},
+            }
+        if start is not None:
+            library, more = "agents.finetune:SacFineTune", {"log_std": hyper.log_std, "rest": hyper.rest}
+        module, _, name = library.partition(":")
         return getattr(import_module(module), name)(
             "MultiInputPolicy" if hyper.her else "MlpPolicy", venv, learning_rate=hyper.rate,
             buffer_size=hyper.buffer, learning_starts=hyper.warm_up, batch_size=hyper.batch,
             tau=hyper.tau, gamma=hyper.gamma, train_freq=1, gradient_steps=hyper.updates,
             seed=session.seed, device="cpu", policy_kwargs={"net_arch": list(hyper.hidden)},
-            **(her if hyper.her else {}),
+            ent_coef=f"auto_{hyper.temperature}", **more,
         )  # fmt: skip
 
 
@@ -321,3 +351,4 @@ class Tqc(Sac):
     """TQC, with goals relabelled in hindsight or not."""
 
     library = "sb3_contrib:TQC"
+    can_start = False

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.utils import set_random_seed
@@ -84,6 +85,7 @@ class Model:
             fixed.var = start.scale.astype(np.float64) ** 2 - self.venv.epsilon
             self.venv.obs_rms = fixed
         self.algorithm = build(self.venv, session, start)
+        self.algorithm.set_logger(Logger(None, []))  # its own makes a folder for every run that stays
         self.on_policy = isinstance(self.algorithm, OnPolicyAlgorithm)
         self.venv.norm_reward = self.on_policy
         self._rate = hyper.rate

@@ -33,7 +33,8 @@ class Config:
     """Agents' names, runs' directories, or NAME=RUN1,RUN2,...; in a cell random, expert, taught and
     integrator are there anyway."""
     task: str = "TurnShafts"
-    """The task: in a cell, such as LoadChuck, or of lots of parts, such as TurnShafts."""
+    """The task: in a cell, such as LoadChuck, or of lots of parts, such as TurnShafts, or several of these:
+    TurnShafts,MillPockets."""
     splits: tuple[str, ...] = ()
     """What varies, such as seen, objects-hard or physics-3; none for all that the task has."""
     episodes: int = 200
@@ -69,8 +70,15 @@ class Config:
                     raise ValueError(f"{name} has {value!r} more than once")
         if self.sample < 1:
             raise ValueError(f"sample is {self.sample}: allowed is 1 or more")
+        if len(set(self.tasks)) < len(self.tasks):
+            raise ValueError(f"task is {self.task!r}: one is there twice")
         if self.split_seed is not None and self.split_seed < 0:
             raise ValueError(f"split_seed is {self.split_seed}: allowed is 0 or more")
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks one by one."""
+        return tuple(self.task.split(","))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from experiments.verify import verify
 
         return verify(config.verify, config.sample, config.seed)
-    if in_cell(config.task):
+    if [in_cell(task) for task in config.tasks] == [True]:
         return _cells(config)
     if not config.who:
         raise UserError("nobody to benchmark: name agents or runs' directories, such as handbook oracle")
@@ -100,30 +108,35 @@ def in_cell(task: str) -> bool:
     return not request.batched
 
 
-def benchmark(config: Config) -> list[dict[str, Any]]:
-    """Return a row for each of `who` on each split of a task of lots of parts."""
+def benchmark(config: Config) -> dict[str, Any]:
+    """Return the table of tasks of lots of parts.
+
+    Raises:
+        UserError: If one of the tasks is another.
+    """
+    for task in config.tasks:
+        if in_cell(task):
+            raise UserError(f"task {task!r} is done in a cell: benchmark it by itself")
     from experiments.benchmarking.lots import compare
 
     return compare(config)
 
 
 def _lots(config: Config) -> int:
-    from experiments.benchmarking.lots import table
+    from experiments.benchmarking.lot_table import lines, tables
+    from experiments.receipts import compact
     from experiments.run import RunDirectory, manifest
 
     start = time.perf_counter()
-    rows = benchmark(config)
-    directory = RunDirectory.create(config.out, f"benchmark-{config.task}")
-    wall_s = time.perf_counter() - start
-    told = {
-        "kind": "lots",
-        "quick": config.quick,
-        "rows": rows,
-        "wall_s": wall_s,
-        "manifest": manifest(config),
-    }
-    directory.write_json("benchmark.json", told)
-    sys.stdout.write("\n".join([*table(rows), f"All figures: {directory / 'benchmark.json'}", ""]))
+    told = benchmark(config)
+    directory = RunDirectory.create(config.out, f"benchmark-{config.tasks[0]}")
+    head = {"kind": "lots", "quick": config.quick, "seed": config.seed, "wall_s": time.perf_counter() - start}
+    directory.write_text("benchmark.json", compact({**head, **told, "manifest": manifest(config)}))
+    # What a page of text needs, and no more.
+    rows = [{key: value for key, value in row.items() if key != "qcde"} for row in told["rows"]]
+    directory.write_text("table.json", compact({**head, "rows": rows, "paired": told["paired"]}))
+    directory.write_text("table.md", "\n\n".join("\n".join(table) for table in tables(told)) + "\n")
+    sys.stdout.write("\n".join([*lines(told), f"All figures: {directory / 'benchmark.json'}", ""]))
     return 0
 
 

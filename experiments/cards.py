@@ -73,7 +73,7 @@ def write_cards(
         (folder / f"{name}.md").write_text(card(name, rows), encoding="utf-8")
         for agent in FILMED if clips else ():
             say(film_clip(name, agent, folder / clip_name(name, agent)))
-    (folder / "README.md").write_text(index(), encoding="utf-8")
+    (folder / "README.md").write_text(index(rows), encoding="utf-8")
     if out is None and task is None:
         cells.write()
     say(f"The cards are in {folder}")
@@ -93,15 +93,20 @@ def _make(folder: Path) -> None:
 # --- Pages ---------------------------------------------------------------------------------------
 
 
-def index() -> str:
-    """Return the page that lists all cards."""
+def index(recorded: Sequence[results.Row] = ()) -> str:
+    """Return the page that lists all cards, and what has been recorded in one table."""
     rows = []
     for env_id, name in zip(CELL_IDS, TASKS, strict=True):
         clip = f'[<img src="{clip_name(name, "expert")}" width="240" alt="{name}">]({name}.md)'
         env = _make_env(name)
         rows.append([f"[`{env_id}`]({name}.md)", env.task_description.splitlines()[0], clip])
         env.close()
-    return page("Tasks", f"Written by `{COMMAND}`.", table(["id", "what", "the expert"], rows))
+    cards = f"Written by `{COMMAND}`.", table(["id", "what", "the expert"], rows)
+    if not recorded:
+        return page("Tasks", *cards)
+    head = "Success on held-out test episodes, Wilson 95 % interval: `python -m experiments.table`."
+    untrained = [row for row in recorded if row["trained"] is None]
+    return page("Tasks", *cards, "## Results", head, results.matrix(untrained))
 
 
 # --- A card --------------------------------------------------------------------------------------

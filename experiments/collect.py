@@ -1,4 +1,4 @@
-"""Collect demonstrations: an agent's, disturbed and recovering, or a person's at the keyboard."""
+"""Collect demonstrations: an agent's, disturbed and recovering, or a person's, with keyboard or game pad."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from typing import Literal
 
 import tyro
 
+from agents import video
 from experiments.config import UserError, check_counts, check_pairs, parse, run_verb
 
+# A person, and what is in their hands.
+PEOPLE = ("keyboard", "gamepad")
 # Flags that may be given together with --resume.
 _WITH_RESUME = {"resume", "episodes", "workers"}
 
@@ -24,7 +27,7 @@ class Config:
     task: str = "LoadChuck"
     """The task; several with commas between them take turns."""
     agent: str = "expert"
-    """Who shows it: an agent's name, a run's directory, or keyboard (a person, in the window)."""
+    """Who shows it: an agent's name, a run's directory, or keyboard or gamepad (a person, in the window)."""
     episodes: int = 300
     """Number of episodes that are kept."""
     split: str = "seen"
@@ -41,12 +44,18 @@ class Config:
     """An option of the task itself, NAME=VALUE, such as clearance_mm=0.2; once for each."""
     frames: Literal["all", "keys"] = "all"
     """Frames: of all control periods, or only those at which a new key pose of the plan begins."""
+    every: int = 0
+    """With --frames keys, also the frames of every so many control periods; 0 for none."""
+    chunk: int = 0
+    """With each frame, what the agent would do in so many control periods from it on; 0 for nothing."""
     cameras: str = "tray,chuck"
     """Cameras, with commas between them; empty for none."""
     image_size: int = 96
     """Side of the pictures in pixels."""
     masks: bool = True
     """Keep the class of every pixel too, for recolouring."""
+    video: bool = False
+    """Keep pictures in films that give the same pixels back, not in parquet: smaller (extra `video`)."""
     noise: float | None = None
     """Disturbance of the agent's actions; None for 0.2 where it sees true state and can mend it, else 0."""
     instructions_per_scene: int = 1
@@ -76,12 +85,17 @@ class Config:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is 1 or more")
         if not 0 < self.pairs <= 1:
             raise ValueError(f"pairs is {self.pairs}: allowed is above 0 to 1")
+        for name in ("every", "chunk"):
+            if not 0 <= getattr(self, name) <= 100:
+                raise ValueError(f"{name} is {getattr(self, name)}: allowed are 0 to 100")
         if self.noise is not None and not 0 <= self.noise <= 1:
             raise ValueError(f"noise is {self.noise}: allowed are 0 to 1")
-        if self.format == "minari" and self.frames != "all":
-            raise ValueError("format minari: every step is needed, so frames must be 'all'")
-        if self.agent == "keyboard" and (self.noise or self.frames != "all"):
-            raise ValueError("agent keyboard: noise must be 0 and frames 'all'")
+        if self.format == "minari" and (self.frames != "all" or self.chunk):
+            raise ValueError("format minari: every step is needed, so frames must be 'all' and chunk 0")
+        if self.format == "minari" and self.video:
+            raise ValueError("format minari: pictures are arrays there, so --video is not allowed")
+        if self.agent in PEOPLE and (self.noise or self.frames != "all"):
+            raise ValueError(f"agent {self.agent}: noise must be 0 and frames 'all'")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,6 +104,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, "collect", arguments, __doc__)
     if find_spec("pyarrow") is None:
         raise UserError("collect needs pyarrow: pip install 'monozukuri[learn]'")
+    if config.video and not video.available():
+        raise UserError(f"--video needs the extra 'video': {video.HINT}")
     from experiments import collecting
 
     if config.verify is not None:

@@ -19,7 +19,8 @@ from tqdm import tqdm
 
 from agents.dataset import Dataset, DatasetError, Feature, Writer
 from agents.policy import Policy, Privileged
-from experiments import evaluation
+from experiments import evaluation, receipts
+from experiments.collect import PEOPLE
 from experiments.config import UserError, from_yaml, user_input
 from experiments.executor import Workers
 from experiments.recording import (
@@ -64,10 +65,10 @@ class Source:
 
 def collect(config: Config, out: Path | None, *, going_on: bool) -> int:
     """Collect what `config` says; return the exit code."""
-    if config.agent == "keyboard":
-        from experiments.demo import check_display
+    if config.agent in PEOPLE:
+        from experiments.teaching import check_hands
 
-        check_display()
+        check_hands(config.agent)
     if config.format == "minari":
         from experiments import minari_export
 
@@ -131,7 +132,7 @@ def _gather(
     wanted: Iterator[Take],
 ) -> int:
     """Fill the data set; return how many episodes were tried."""
-    if config.agent != "keyboard":
+    if config.agent not in PEOPLE:
         return _fill(writer, workers, wanted, recipe, config)
     from experiments.teaching import teach
 
@@ -171,14 +172,14 @@ def sources_of(config: Config) -> list[Source]:
         names = evaluation.names_of(replace(config, task=task.strip()), {})
         if EnvRequest(names["task"]).batched:
             raise UserError(f"task {task!r} is a machine tool without pictures or a plan to demonstrate")
-        person = config.agent == "keyboard"
+        person = config.agent in PEOPLE
         actor, request = evaluation.prepared("expert" if person else config.agent, names, own)
         request = replace(request, options={**request.options, "render_mode": "rgb_array"})
         found.append(Source(request, None if person else actor))
     if config.noise and not all(isinstance(s.actor, Privileged) for s in found):
         raise UserError(f"noise is {config.noise}: agent {config.agent!r} cannot mend it, allowed is 0")
-    if config.agent == "keyboard" and len(found) > 1:
-        raise UserError(f"task {config.task!r}: agent keyboard shows one task at a time")
+    if config.agent in PEOPLE and len(found) > 1:
+        raise UserError(f"task {config.task!r}: agent {config.agent} shows one task at a time")
     return found
 
 
@@ -190,8 +191,9 @@ def recipe_of(config: Config, sources: list[Source]) -> Recipe:
     cameras = tuple(name.strip() for name in config.cameras.split(",") if name.strip())
     last = config.format == "minari"
     return Recipe(
-        config.frames, cameras, config.image_size, config.masks, noise, config.seed, last, config.pairs
-    )
+        config.frames, cameras, config.image_size, config.masks, noise, config.seed, last, config.video,
+        config.every, config.chunk, config.pairs,
+    )  # fmt: skip
 
 
 def takes(config: Config, sources: list[Source], limits: tuple[int, int]) -> Iterator[Take]:
@@ -284,8 +286,8 @@ def verify(folder: Path, sample: int, seed: int, n_workers: int | None) -> int:
         data = Dataset(_gathered(folder))
         names = [n for n in data.features if not data.features[n].is_image]
         columns = {name: data.column(name) for name in names}
-    if data.facts["platform"]["fingerprint"] != platform_fingerprint()["fingerprint"]:
-        _say("recorded on another platform: the same bits are promised for one platform only")
+    for text in receipts.differences(data.facts["platform"], platform_fingerprint()):
+        _say(f"differs: recorded with {text}: the same bits are promised for one platform only")
     sources = {source.request.name: source for source in sources_of(config)}
     recipe = Recipe(**{**data.facts["recipe"], "cameras": tuple(data.facts["recipe"]["cameras"])})
     n = len(data.episodes)

@@ -67,15 +67,19 @@ class Config:
     """Go on with the shifts of this directory that are not there yet."""
     ledgers: Annotated[Path | None, tyro.conf.arg(name="from")] = None
     """Make every figure again from the ledgers in this directory."""
+    verify: Path | None = None
+    """Work some shifts of this compare.json again, and say of each whether its ledger is the same."""
+    sample: int = 3
+    """How many, with --verify; at random by --seed."""
     record: str | None = None
     """Record full-physics cycles instead: WHO=FILE.json, an agent or a run, and the table to write."""
-    record_cycles: int = 60
-    """Cycles of each group of such a table."""
+    record_cycles: int = 500
+    """Cycles of each group of such a table; those that are there already are kept."""
     calibrate: Path | None = None
     """A CSV file of a cell's own stops and cycles (kind,minutes), put in the place of the shift's figures."""
 
     def __post_init__(self) -> None:
-        for name in ("shifts", "map_shifts", "record_cycles", "workers"):
+        for name in ("shifts", "map_shifts", "record_cycles", "workers", "sample"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} is {value}: allowed is 1 or more")
@@ -95,6 +99,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if config.record is not None:
         _record(config)
         return 0
+    if config.verify is not None:
+        from experiments.comparison.again import verify
+        from experiments.run import usable_cores
+
+        return verify(config.verify, config.sample, config.seed, config.workers or usable_cores())
     from experiments.comparison.study import compare
 
     start = time.perf_counter()
@@ -109,13 +118,16 @@ def _record(config: Config) -> None:
     from tqdm import tqdm
 
     from experiments.comparison.makers import groups_of, parse_record, record_cycles
+    from experiments.run import usable_cores
 
     who, file = parse_record(str(config.record))
     if not file.parent.is_dir():
         raise UserError(f"{str(file.parent)!r} is not a directory")
     total = len(groups_of()) * config.record_cycles
     with tqdm(total=total, desc=f"Recording {who}", unit="cycle", file=sys.stderr) as bar:
-        table = record_cycles(who, file, config.record_cycles, on_done=lambda: bar.update(1) and None)
+        table = record_cycles(
+            who, file, config.record_cycles, workers=config.workers or usable_cores(), on_done=bar.update
+        )
     sys.stdout.write(f"{table.n}\nThe cycles are in {file}\n")
 
 

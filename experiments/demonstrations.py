@@ -50,6 +50,8 @@ def gather(
         noise=wanted.noise,
         instructions_per_scene=wanted.per_scene,
         pairs=wanted.pairs,
+        every=wanted.every,
+        chunk=wanted.chunk,
     )
     begun = (folder / "meta" / "info.json").is_file()
     if begun:

@@ -19,7 +19,7 @@ class Config:
     """What to evaluate, and on what."""
 
     what: tyro.conf.Positional[str] = "expert"
-    """A run's directory, or an agent's name."""
+    """A run's directory, an agent's name, or the folder of a policy that lerobot trained."""
     task: str | None = None
     """The task; None for the run's own, or LoadChuck."""
     split: str | None = None

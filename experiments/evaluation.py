@@ -11,7 +11,8 @@ from typing import Any
 from agents import catalog
 from agents.checkpoint import CheckpointError
 from agents.learner import Episode, Rollouts
-from agents.policy import Policy, Privileged, Teachable
+from agents.lerobot_policy import holds_policy
+from agents.policy import Policy, PolicyError, Privileged, Teachable
 from experiments.config import read_yaml
 from experiments.errors import UserError, user_input
 from experiments.executor import Workers
@@ -95,7 +96,7 @@ def _follows(policy: Policy, request: EnvRequest) -> bool:
 
 
 def load(what: str, task: str, control: str) -> Policy:
-    """Return the policy of a run's directory, or the agent of that name, ready to act.
+    """Return the policy of a run's or lerobot's directory, or the agent of that name, ready to act.
 
     Raises:
         UserError: If there is neither, or the agent has to learn first.
@@ -104,10 +105,17 @@ def load(what: str, task: str, control: str) -> Policy:
         inner = Path(what) / "policy"
         with user_input(CheckpointError):
             return Policy.load(inner if inner.is_dir() else what)
-    if Path(what).is_dir():
-        raise UserError(f"{what!r} holds no policy: allowed are a run's directory and agents' names")
-    with user_input(catalog.AgentError):
-        agent = catalog.create(what, task, control)
+    foreign = Path(what).is_dir()
+    if foreign and not holds_policy(what):
+        raise UserError(
+            f"{what!r} holds no policy: allowed are a run's directory, agents' names and lerobot's folders"
+        )
+    with user_input(catalog.AgentError, PolicyError):
+        agent = (
+            catalog.create("lerobot", task, control, {"folder": what})
+            if foreign
+            else catalog.create(what, task, control)
+        )
     if not isinstance(agent, Policy):
         raise UserError(
             f"agent {what!r} has to learn first: python -m experiments.train --agent {what}, "
@@ -137,6 +145,7 @@ def request_for(task: str, needs: Any, **options: Any) -> EnvRequest:
             "control": needs.control,
             "reward": needs.reward,
             **({"cameras": needs.cameras, "image_size": needs.image_size} if pictures else {}),
+            **({"triggered": True} if pictures and needs.triggered else {}),
         },
     )
     request.check()

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 # Episodes in one job: enough that sending the policy costs nothing, few enough to share them out.
 _JOB_EPISODES = 4
+# The same of lots of parts, which go together.
+_JOB_LOTS = 50
 
 
 # A job that was under way so often when a process died is not tried again.
@@ -127,10 +129,9 @@ class Workers:
             on_done: Called, in another thread, whenever some are done.
             request: Another environment than the workers' own.
         """
-        jobs = [
-            _Job(request or self.request, rollouts, list(seeds[i : i + _JOB_EPISODES]), on_done)
-            for i in range(0, len(seeds), _JOB_EPISODES)
-        ]
+        of = request or self.request
+        n = _JOB_LOTS if of.batched else _JOB_EPISODES
+        jobs = [_Job(of, rollouts, list(seeds[i : i + n]), on_done) for i in range(0, len(seeds), n)]
         for job in jobs:
             self._send(job)
         return PendingEpisodes(self, jobs)

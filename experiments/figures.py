@@ -7,13 +7,13 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agents import video
 from experiments.errors import UserError
 
 Frame = NDArray[np.uint8]
@@ -217,7 +217,7 @@ def check_clip(path: str | os.PathLike[str]) -> None:
     path = Path(path)
     if path.suffix not in _WRITERS:
         raise UserError(f"clip {str(path)!r} ends in {path.suffix!r}: allowed are {', '.join(_WRITERS)}")
-    if path.suffix == ".mp4" and find_spec("imageio_ffmpeg") is None:
+    if path.suffix == ".mp4" and not video.available():
         raise UserError("an .mp4 clip needs the extra 'video': pip install 'monozukuri[video]', or use .webp")
 
 
@@ -255,17 +255,9 @@ def _write_webp(frames: Sequence[Frame], path: Path, fps: float) -> None:
 
 
 def _write_mp4(frames: Sequence[Frame], path: Path, fps: float) -> None:
-    import imageio_ffmpeg
-
     height, width = frames[0].shape[:2]
-    # H.264 with chroma subsampling needs even sizes.
-    writer = imageio_ffmpeg.write_frames(str(path), (width, height), fps=fps, macro_block_size=2)
-    writer.send(None)
-    try:
-        for frame in frames:
-            writer.send(np.ascontiguousarray(frame))
-    finally:
-        writer.close()
+    even = ((0, height % 2), (0, width % 2), (0, 0))  # H.264 with chroma subsampling needs even sizes
+    path.write_bytes(video.encode((np.pad(f, even, "edge") for f in frames), fps, exact=False))
 
 
 _WRITERS = {".webp": _write_webp, ".mp4": _write_mp4}

@@ -8,6 +8,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
+from envs.ledger import Ledger
 from envs.machining.books import masses_kg
 from envs.machining.library import material
 from envs.machining.machine import nominal_load
@@ -49,11 +50,10 @@ class LotTotals(Totals):
     edges: int = 0
 
 
-def lot_totals(env: Any) -> LotTotals:
-    """Sum up the ledger of the lot that an environment of a machine tool has just ended."""
-    bare = env.unwrapped
-    sums = totals(bare.ledger, setting_of(bare.process))
-    return LotTotals(**vars(sums), edges=int(bare.ledger.total("tool_change", "edges")))
+def lot_totals(ledger: Ledger, process: Process) -> LotTotals:
+    """Sum up the ledger of a lot that has ended."""
+    sums = totals(ledger, setting_of(process))
+    return LotTotals(**vars(sums), edges=int(ledger.total("tool_change", "edges")))
 
 
 def lot_qcde(several: Sequence[LotTotals]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Measures what an environment costs: steps, resets, pictures, memory, and a peer's steps.
 
 Every figure is taken several times. The best tells what the code can do, the median what it did
-beside whatever else ran on the machine; where they differ much, the machine was not quiet.
+beside whatever else ran on the machine; where they differ much, the machine was not quiet. As the same
+actions give the same bits, repetitions of a stretch are the same steps: the best takes each at its least.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.policy import Policy
 from experiments.rollout import EnvRequest, prepare
@@ -40,17 +42,19 @@ class Effort:
         steps: Environment steps in one repetition.
         resets: Timed resets.
         frames: Timed pictures of each kind.
-        memory_resets: Resets over which memory is watched.
+        memory_resets: Resets of the fullest cell over which memory is watched.
+        other_memory_resets: Those of every other cell; 0 leaves that out.
     """
 
     repetitions: int = 7
-    steps: int = 1000
+    steps: int = 500
     resets: int = 200
     frames: int = 60
     memory_resets: int = 10_000
+    other_memory_resets: int = 1000
 
 
-QUICK = Effort(repetitions=3, steps=150, resets=30, frames=10, memory_resets=500)
+QUICK = Effort(3, steps=150, resets=30, frames=10, memory_resets=500, other_memory_resets=0)
 
 
 @dataclass(frozen=True)
@@ -58,35 +62,54 @@ class Stretch:
     """A measured stretch of steps.
 
     Attributes:
-        n_steps: Environment steps.
-        step_s: Wall time in them.
-        engine_s: Wall time in engine steps and motor commands; NaN if the environment does not say.
+        engine_s: Wall time in engine steps and motor commands, (n,); 0 if the environment does not say.
+        outside_s: Wall time in the rest of each step, (n,).
         reset_s: Wall time in the resets that came between.
     """
 
-    n_steps: int
-    step_s: float
-    engine_s: float
+    engine_s: NDArray[np.float64]
+    outside_s: NDArray[np.float64]
     reset_s: float
+
+    @property
+    def n_steps(self) -> int:
+        """Environment steps."""
+        return len(self.engine_s)
+
+    @property
+    def step_s(self) -> float:
+        """Wall time in all steps."""
+        return float(self.engine_s.sum() + self.outside_s.sum())
+
+    @property
+    def engine_share(self) -> float:
+        """Share of the engine in the steps' time."""
+        return float(self.engine_s.sum() / self.step_s)
+
+
+def least(parts: Sequence[Stretch]) -> Stretch:
+    """Return what repetitions of the same steps come to where nothing disturbs them."""
+    engine_s, outside_s = (np.min([getattr(p, of) for p in parts], 0) for of in ("engine_s", "outside_s"))
+    return Stretch(engine_s, outside_s, min(part.reset_s for part in parts))
 
 
 def stretch(env: gymnasium.Env, act: Act, n_steps: int, seed: int) -> Stretch:
     """Take steps, episode after episode, and time them; what `act` needs is not counted."""
     clock, world = time.perf_counter, getattr(env.unwrapped, "world", None)
     observation, _ = env.reset(seed=seed)
-    step_s = engine_s = reset_s = 0.0
-    for _ in range(n_steps):
+    step_s, engine_s, reset_s = np.empty(n_steps), np.zeros(n_steps), 0.0
+    for i in range(n_steps):
         action = act(observation)
-        before = world.engine_time_s if world is not None else float("nan")
+        before = world.engine_time_s if world is not None else 0.0
         start = clock()
         observation, _, terminated, truncated, _ = env.step(action)
-        step_s += clock() - start
-        engine_s += world.engine_time_s - before if world is not None else float("nan")
+        step_s[i] = clock() - start
+        engine_s[i] = world.engine_time_s - before if world is not None else 0.0
         if terminated or truncated:
             start = clock()
             observation, _ = env.reset()
             reset_s += clock() - start
-    return Stretch(n_steps, step_s, engine_s, reset_s)
+    return Stretch(engine_s, step_s - engine_s, reset_s)
 
 
 def random_act(env: gymnasium.Env, seed: int) -> Act:
@@ -101,18 +124,19 @@ def step_figures(parts: Sequence[Stretch], period_s: float) -> dict[str, Any]:
     """Return what repetitions of a stretch amount to.
 
     Args:
-        parts: The repetitions.
+        parts: The repetitions, all of the same steps.
         period_s: Simulated time of one step.
     """
-    rates = [part.n_steps / part.step_s for part in parts]
-    outside = [1e6 * (part.step_s - part.engine_s) / part.n_steps for part in parts]
-    with_resets = [part.n_steps / (part.step_s + part.reset_s) for part in parts]
+
+    def both(figure: Callable[[Stretch], float]) -> dict[str, float]:
+        return {"best": figure(least(parts)), "median": float(np.median([figure(part) for part in parts]))}
+
     return {
-        "steps_per_s": best_and_median(rates, max),
-        "steps_per_s_with_resets": best_and_median(with_resets, max),
-        "simulated_s_per_wall_s": best_and_median([rate * period_s for rate in rates], max),
-        "engine_share": best_and_median([part.engine_s / part.step_s for part in parts], max),
-        "outside_engine_us": best_and_median(outside, min),
+        "steps_per_s": both(lambda part: part.n_steps / part.step_s),
+        "steps_per_s_with_resets": both(lambda part: part.n_steps / (part.step_s + part.reset_s)),
+        "simulated_s_per_wall_s": both(lambda part: period_s * part.n_steps / part.step_s),
+        "engine_share": both(lambda part: part.engine_share),
+        "outside_engine_us": both(lambda part: 1e6 * float(part.outside_s.mean())),
         "n_steps": parts[0].n_steps,
         "repetitions": len(parts),
     }
@@ -124,28 +148,22 @@ def best_and_median(values: Sequence[float], best: Callable[..., float]) -> dict
 
 
 def measure_task(request: EnvRequest, expert: Policy, effort: Effort, seed: int) -> dict[str, Any]:
-    """Return steps with random actions and with the expert's, and resets without and with visuals."""
+    """Return steps with random actions and with the expert's, and resets without visuals."""
     figures: dict[str, Any] = {}
     env = request.make()
     try:
         period_s = 1 / float(env.metadata["render_fps"])
         prepare(expert, env)
-        acts = {"random": random_act(env, seed), "expert": expert.act}
-        parts: dict[str, list[Stretch]] = {name: [] for name in acts}
-        for act in acts.values():
+        parts: dict[str, list[Stretch]] = {"random": [], "expert": []}
+        for act in (random_act(env, seed), expert.act):
             stretch(env, act, min(50, effort.steps), seed)  # warm up
-        for i in range(effort.repetitions):
-            for name, act in acts.items():
-                parts[name].append(stretch(env, act, effort.steps, seed + 1000 * i))
+        for _ in range(effort.repetitions):
+            for name, act in (("random", random_act(env, seed)), ("expert", expert.act)):
+                parts[name].append(stretch(env, act, effort.steps, seed))
         figures["physics_hz"] = env.unwrapped.world.engine.rate_hz  # type: ignore[attr-defined]
         figures |= {name: step_figures(some, period_s) for name, some in parts.items()}
-        figures["reset_ms"] = {"without_visuals": reset_figures(env, effort.resets, seed)}
+        figures["reset_ms"] = reset_figures(env, effort.resets, seed)
         figures["reset_is_exact"] = reset_is_exact(env, seed)
-    finally:
-        env.close()
-    env = request.make(render_mode="rgb_array")
-    try:
-        figures["reset_ms"]["with_visuals"] = reset_figures(env, effort.resets, seed)
     finally:
         env.close()
     return figures
@@ -188,14 +206,14 @@ def _bits(observation: Any) -> bytes:
     return np.asarray(observation).tobytes()
 
 
-def picture_figures(request: EnvRequest, n: int, seed: int) -> dict[str, dict[str, Any]]:
-    """Return how long unshadowed pictures of the fullest cell take, in ms by camera and pixels."""
+def measure_pictures(request: EnvRequest, effort: Effort, seed: int) -> dict[str, Any]:
+    """Return resets with visuals, and unshadowed pictures of a full tray, in ms by camera and pixels."""
     from envs.cell.layout import CAMERAS
 
     env = request.make(render_mode="rgb_array")
     bare: Any = env.unwrapped
     try:
-        env.reset(seed=seed)
+        resets = reset_figures(env, effort.resets, seed)
         for trial in range(seed, seed + 50):  # as many parts as a tray can hold
             if len(bare.cell.draw.candidates) == _MAX_CANDIDATES:
                 break
@@ -206,12 +224,12 @@ def picture_figures(request: EnvRequest, n: int, seed: int) -> dict[str, dict[st
             figures[name] = {}
             for size in PICTURE_PX:
                 times_ms = []
-                for _ in range(n):
+                for _ in range(effort.frames):
                     start = time.perf_counter()
                     bare.world.camera(spec, size, size, light=bare.cell.light)
                     times_ms.append(1000 * (time.perf_counter() - start))
                 figures[name][str(size)] = best_and_median(times_ms, min)
-        return figures
+        return {"reset_with_visuals_ms": resets, "pictures_ms": figures}
     finally:
         env.close()
 
@@ -264,32 +282,31 @@ def has_peer() -> bool:
     return find_spec("panda_gym") is not None
 
 
-def compare_with_peer(requests: Sequence[EnvRequest], effort: Effort, seed: int) -> dict[str, dict[str, Any]]:
-    """Return by task how many times the peer's simulated seconds per wall second it reaches.
-
-    Ours and the peer take turns, so that a busy machine slows both; random actions. `ratio` leaves
-    resets apart, `ratio_with_resets` counts them.
-    """
+@contextmanager
+def open_peer(seed: int) -> Iterator[gymnasium.Env]:
+    """The peer's environment, closed afterwards."""
     with _silent():
         import panda_gym  # noqa: F401 (registers the ids)
 
         peer = gymnasium.make(PEER_ID)
         peer.reset(seed=seed)
     try:
-        simulation: Any = peer.unwrapped
-        figures = {r.name: _against(r, peer, simulation.sim.dt, effort, seed) for r in requests}
+        yield peer
     finally:
         with _silent():
             peer.close()
-    return figures
 
 
-def _against(
-    request: EnvRequest, peer: gymnasium.Env, peer_period_s: float, effort: Effort, seed: int
-) -> dict[str, Any]:
-    env = request.make()
+def against_peer(request: EnvRequest, peer: gymnasium.Env, effort: Effort, seed: int) -> dict[str, Any]:
+    """Return how many times the peer's simulated seconds per wall second a task reaches.
+
+    Ours and the peer take turns, so that a busy machine slows both; random actions. `ratio` leaves
+    resets apart, `ratio_with_resets` counts them.
+    """
+    env, simulation = request.make(), peer.unwrapped
     try:
         period_s = 1 / float(env.metadata["render_fps"])
+        peer_period_s: float = simulation.sim.dt  # type: ignore[attr-defined]
         turns = (
             (env, random_act(env, seed), period_s), (peer, random_act(peer, seed), peer_period_s)
         )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from envs.costing import machine_hour_rate
 from experiments.iso22400 import Kpi, kpi_from_times, kpi_of, ratio
 from experiments.totals import Characteristics, Setting, Totals, add_up, totals
 
@@ -23,6 +24,7 @@ __all__ = [
     "figures",
     "kpi",
     "kpi_from_times",
+    "machine_hour_rate",
     "maintenance",
     "totals",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 from typing import Any
 
 from experiments.errors import UserError
@@ -29,8 +30,11 @@ def started(num_cpus: int) -> Any:
         raise UserError(
             "executor 'ray': Ray is not installed: pip install 'monozukuri[ray]', or use processes"
         ) from None
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     # No dashboard: whoever reaches its jobs API may run code (CVE-2023-48022).
     ray.init(num_cpus=num_cpus, include_dashboard=False, _node_ip_address=LOOPBACK, log_to_driver=False)
+    for number, handler in handlers.items():  # Ray's own end the process at once
+        signal.signal(number, handler)
     address = ray.util.get_node_ip_address()
     if address != LOOPBACK and os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0":
         ray.shutdown()

@@ -30,13 +30,25 @@ def episode_columns(episodes: Sequence[Episode]) -> dict[str, list[Any]]:
 
 def made_by(request: EnvRequest) -> dict[str, Any]:
     """Return what an environment's episodes follow from besides its options: code, libraries, machine."""
+    return {"env": request.id, "simulation": _simulation(request), **_platform()}
+
+
+def shifts_made_by() -> dict[str, Any]:
+    """Return what a study's shifts follow from besides its description: code, libraries, machine."""
+    return {"simulation": sources.shift_hash(), **_platform()}
+
+
+def _platform() -> dict[str, Any]:
     platform = platform_fingerprint()
     return {
-        "env": request.id,
-        "simulation": _simulation(request),
         "versions": {name: platform.get(name) for name in _NAMED},
         "fingerprint": platform["fingerprint"],
     }
+
+
+def elsewhere(differences: Sequence[str]) -> bool:
+    """Return whether some of what differs is of the machine or its libraries: rounding may differ there."""
+    return any(text.startswith(("versions", "fingerprint ")) for text in differences)
 
 
 def _simulation(request: EnvRequest) -> str | None:
@@ -67,9 +79,12 @@ def policy_identity(what: str, policy: Policy) -> dict[str, str]:
     folder = Path(what) / "policy"
     if folder.is_dir():
         return {**identity, "weights": sources.files_hash(p for p in folder.rglob("*") if p.is_file())}
+    hyper = getattr(policy, "_hyper", None) or getattr(policy, "hyper", None)
+    if foreign := getattr(hyper, "folder", ""):  # lerobot's
+        files = (path for path in Path(foreign).iterdir() if path.is_file())
+        return {**identity, "weights": sources.files_hash(files)}
     if Path(what).is_dir():
         return {**identity, "weights": sources.files_hash(Path(what).glob("policy*"))}
-    hyper = getattr(policy, "_hyper", None) or getattr(policy, "hyper", None)
     return {**identity, "agent": what if hyper is None else f"{what} {hyper!r}"}
 
 

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.dataset import Feature, Packed, pack
-from agents.dataset.pack import decode
+from agents.dataset.pack import pictures_of
 from agents.policy import Action, Observation, Policy
 from envs.cell.plan import KeyPose, MachineWait, Wait
 from envs.cell.signals import AGENT_POS_TAIL, MACHINE
+from experiments.bursts import Bursts
 from experiments.rollout import EnvRequest, kept_env, prepare
 from robots.machine_tool import REQUESTS
 
@@ -30,11 +31,6 @@ KEY_WAITS: tuple[str, ...] = (*get_args(Wait), *get_args(MachineWait))
 CODES: Mapping[str, Sequence[str]] = {
     "key.name": KEY_NAMES, "key.wait": KEY_WAITS, "key.request": REQUESTS
 }  # fmt: skip
-# Steps between disturbances, and steps of one, on average.
-_CALM_STEPS, _BURST_STEPS = 20, 3
-_FULL_SPEED_M_S = 0.6  # of an action of size 1
-# How many numbers of an action move the hand, by the size of the action.
-_MOVES = {5: 4, 6: 4, 7: 6, 8: 6}
 _HAND = ("dx", "dy", "dz")
 _ACTIONS = {"ee_yaw": (*_HAND, "dyaw"), "ee": (*_HAND, "rx", "ry", "rz")}
 
@@ -51,6 +47,9 @@ class Recipe:
         noise: Standard deviation of what is added to actions, in bursts.
         salt: Of the noise; which noise follows from it and from the episode's seed.
         last: Whether the observation after the last action is one more frame, with an action of zeros.
+        video: Whether pictures are kept in films, masks excepted.
+        every: With "keys", every so many control periods are frames too; 0 for none.
+        chunk: With each frame go the agent's actions in so many control periods from it on.
         pairs: Share of all pairs of a named part (colour, family) and the tray's surface that are shown.
     """
 
@@ -61,6 +60,9 @@ class Recipe:
     noise: float = 0.0
     salt: int = 0
     last: bool = False
+    video: bool = False
+    every: int = 0
+    chunk: int = 0
     pairs: float = 1.0
 
 
@@ -122,39 +124,6 @@ class Replayed(Policy):
         return action
 
 
-class Bursts:
-    """What disturbs an agent now and then, so that it shows how to get back (as in DART, Laskey et al. 2017).
-
-    Between bursts the agent is left in peace, on average `_CALM_STEPS`. Where the plan goes slowly, since it
-    has to be precise, the disturbance shrinks as the speed does.
-
-    Args:
-        recipe: Noise and salt.
-        seed: Of the episode.
-    """
-
-    def __init__(self, recipe: Recipe, seed: int) -> None:
-        self._rng = np.random.default_rng([seed, recipe.salt])
-        self._noise = recipe.noise
-        self._calm = self._burst = 0
-
-    def disturb(self, action: NDArray[np.float32], key: KeyPose) -> NDArray[np.float32]:
-        """What is done instead of `action` on the way to `key`; the gripper and requests are left alone."""
-        if not self._noise:
-            return action
-        if self._calm == 0 and self._burst == 0:
-            self._calm = 1 + int(self._rng.exponential(_CALM_STEPS))
-            self._burst = 1 + int(self._rng.exponential(_BURST_STEPS))
-            self._offset = self._rng.normal(0, self._noise, action.shape)
-            self._offset[_MOVES.get(len(action), len(action) - 1) :] = 0.0
-        if self._calm > 0:
-            self._calm -= 1
-            return action
-        self._burst -= 1
-        share = min(1.0, key.speed_m_s / _FULL_SPEED_M_S)
-        return np.clip(action + share * self._offset, -1, 1).astype(np.float32)
-
-
 # --- What a frame holds ----------------------------------------------------------------------------
 
 
@@ -177,8 +146,13 @@ def features_of(request: EnvRequest, recipe: Recipe) -> dict[str, Feature]:
         "action": Feature("float32", (len(moves),), moves),
         "executed": Feature("float32", (len(moves),), moves),
     }
+    if recipe.chunk:
+        features["action.chunk"] = Feature("float32", (recipe.chunk, len(moves)))
+        features["action.foreseen"] = Feature("int64")
     for camera in recipe.cameras:
-        features[f"observation.images.{camera}"] = Feature("image", (size, size, 3))
+        features[f"observation.images.{camera}"] = Feature(
+            "video" if recipe.video else "image", (size, size, 3)
+        )
         if recipe.masks:
             features[f"observation.segmentation.{camera}"] = Feature("image", (size, size))
         features[f"calibration.{camera}"] = Feature("float32", (3, 4))
@@ -299,7 +273,8 @@ def record(recipe: Recipe, take: Take) -> Recorded:
         "split_sha256": bare.split_sha256, "success": success, "n_steps": n_steps,
         "instruction": info["instruction"], "human": take.actions is not None, **take.extra,
     }  # fmt: skip
-    return Recorded(take.number, success, pack(features, frames, bare.paraphrases(), extra))
+    fps = round(float(env.metadata["render_fps"]))
+    return Recorded(take.number, success, pack(features, frames, bare.paraphrases(), extra, fps))
 
 
 def _run(
@@ -315,8 +290,10 @@ def _run(
         return [], {}, 0
     observation, info = begin
     actor.reset(str(info["instruction"]), take.seed)
-    bursts = Bursts(recipe, take.seed)
+    bursts = Bursts(recipe.noise, recipe.salt, take.seed)
     rows: list[dict[str, Any]] = []
+    labels: list[NDArray[np.float32]] = []
+    calm: list[bool] = []
     mark: tuple[Any, ...] = ()
     index, step, over = -1, 0, False
     while not over and (take.actions is None or step < len(take.actions)):
@@ -326,8 +303,10 @@ def _run(
             mark, index = (key.name, key.close, key.wait), index + 1
         label = np.array(actor.act(observation), np.float32)
         done = bursts.disturb(label, key)
-        if begins or recipe.frames == "all":
-            row = {"action": label, "executed": done, "step": step, "next.reward": 0.0}
+        labels.append(label)
+        calm.append(bool((done == label).all()))
+        if begins or recipe.frames == "all" or (recipe.every and step % recipe.every == 0):
+            row: dict[str, Any] = {"action": label, "executed": done, "step": step, "next.reward": 0.0}
             row |= {"next.done": False, "next.success": False}
             rows.append({**row, **seen_by(bare, recipe), **label_of(key, index)})
         observation, reward, terminated, truncated, info = env.step(done)
@@ -337,18 +316,30 @@ def _run(
         still = np.zeros_like(label)
         row = {"action": still, "executed": still, "step": step, "next.reward": 0.0}
         rows.append({**row, "next.done": True, **seen_by(bare, recipe), **label_of(bare.plan()[0], index)})
+    if recipe.chunk:
+        for row in rows:
+            row |= chunk_of(labels, calm, row["step"], recipe.chunk)
     return rows, info, step
+
+
+def chunk_of(
+    labels: Sequence[NDArray[np.float32]], calm: Sequence[bool], step: int, n: int
+) -> dict[str, Any]:
+    """The agent's actions in `n` control periods from `step` on, the last again beyond the end.
+
+    What follows a disturbance could not be foreseen: so many of them could.
+    """
+    ahead = calm[step : step + n]
+    foreseen = ahead.index(False) + 1 if False in ahead else len(ahead)
+    chunk = list(labels[step : step + n]) or [np.zeros_like(labels[0])]
+    return {"action.chunk": chunk + [chunk[-1]] * (n - len(chunk)), "action.foreseen": foreseen}
 
 
 def differences(features: Mapping[str, Feature], expected: Mapping[str, Any], found: Packed) -> list[str]:
     """Names of the features whose values are not the same bits; pictures are compared pixel by pixel."""
     wrong = []
     for name, feature in features.items():
-        again = found.columns[name]
-        if feature.is_image:
-            again = np.empty((found.length, *feature.shape), np.uint8)
-            for picture, data in zip(again, found.columns[name], strict=True):
-                decode(data, feature.shape, picture)
+        again = pictures_of(found, name, feature) if feature.is_image else found.columns[name]
         if not np.array_equal(expected[name], again):
             wrong.append(name)
     return wrong

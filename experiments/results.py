@@ -86,6 +86,35 @@ def section(task: str, rows: Sequence[Row]) -> list[Block]:
     return ["Held-out test episodes, Wilson interval in percent.", table(head, shown)]
 
 
+def matrix(rows: Sequence[Row]) -> list[str]:
+    """Return the lines of one table: a row for each task, a column for each agent on each split.
+
+    Args:
+        rows: Results, of agents that were not trained: those of several training seeds are not told apart.
+    """
+    agents = list(dict.fromkeys(row["agent"] for row in rows))
+    splits = list(dict.fromkeys(row["split"] for row in rows))
+    columns = [
+        (a, s) for a in agents for s in splits if any((r["agent"], r["split"]) == (a, s) for r in rows)
+    ]
+    by_task: dict[str, dict[tuple[str, str], Row]] = {}
+    for row in rows:
+        own = [f"{name}={value}" for name, value in row["options"].items()]
+        arm = [] if row["robot"] == rows[0]["robot"] else [row["robot"]]
+        by_task.setdefault(", ".join([row["task"], *own, *arm]), {})[row["agent"], row["split"]] = row
+    lines = [[name, *(_success(cells.get(column)) for column in columns)] for name, cells in by_task.items()]
+    return table(["task", *(f"{agent}, {split}" for agent, split in columns)], lines)
+
+
+def _success(row: Row | None) -> str:
+    """A result in a cell of a table: its interval is told where not all or none succeeded."""
+    if row is None:
+        return ""
+    n, of = row["n_success"], row["n_episodes"]
+    low, high = (f"{100 * limit:.1f}" for limit in row["ci95"])
+    return f"{n}/{of}" if n in (0, of) else f"{n}/{of} [{low}, {high}]"
+
+
 def command(row: Row) -> str:
     """Return what makes a result; a learned agent is trained first, into a directory called RUN."""
     trained, robot = row["trained"], f" --robot {row['robot']}"

@@ -7,7 +7,6 @@ in worker processes with one thread for linear algebra, even where there is only
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from agents.environ import environ
 from agents.learner import Episode, Labels, Rollouts
 from agents.networks import flatten
 from agents.policy import Policy, PolicyError, Privileged
@@ -222,16 +222,8 @@ def numbers(info: Mapping[str, Any]) -> dict[str, float]:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let processes that are started inside use one thread for linear algebra."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    try:
+    with environ(dict.fromkeys(_ONE_THREAD, "1")):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 # The oldest are closed beyond these: a benchmark goes through many.
@@ -270,7 +262,11 @@ def env_facts(request: EnvRequest) -> EnvFacts:
 
 
 def run_episodes(request: EnvRequest, rollouts: Rollouts, seeds: list[int]) -> list[Episode]:
-    """Run episodes in this process."""
+    """Run episodes in this process; lots of parts on machine tools together, where who acts can do that."""
+    if request.batched and rollouts.actor.batched and rollouts.teacher is None and not rollouts.max_steps:
+        from experiments.lots import run_lots
+
+        return run_lots(request, rollouts, seeds)
     env = kept_env(request)
     for policy in (rollouts.actor, rollouts.teacher):
         if policy is not None:
@@ -279,4 +275,8 @@ def run_episodes(request: EnvRequest, rollouts: Rollouts, seeds: list[int]) -> l
         return [run_episode(env, rollouts, seed) for seed in seeds]
     from experiments.lot_books import lot_totals
 
-    return [replace(run_episode(env, rollouts, seed), totals=lot_totals(env)) for seed in seeds]
+    bare: Any = env.unwrapped
+    return [
+        replace(run_episode(env, rollouts, seed), totals=lot_totals(bare.ledger, bare.process))
+        for seed in seeds
+    ]

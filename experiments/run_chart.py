@@ -50,7 +50,7 @@ def run_lot(request: EnvRequest, policy: Policy, seed: int) -> Lot:
         prepare(policy, env)
         episode = run_episode(Watched(env, watch), Rollouts(policy), seed)
         bare: Any = env.unwrapped
-        episode = replace(episode, totals=lot_totals(env))
+        episode = replace(episode, totals=lot_totals(bare.ledger, bare.process))
         return Lot(episode, tuple(sizes), bare.process.part.tolerance_um, bare.ledger)
     finally:
         env.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
@@ -25,7 +25,7 @@ class Config:
     """What to serve, and where."""
 
     what: tyro.conf.Positional[str]
-    """A run's directory, or the name of an agent that sees observations only."""
+    """A run's directory, a folder of lerobot's, or the name of an agent that sees observations only."""
     task: str = "LoadChuck"
     """The task that it is for."""
     control: str = "ee_yaw"
@@ -43,10 +43,11 @@ class Sessions:
 
     Args:
         make: Makes a policy that is ready to act.
+        space: What it sees; an observation of other sizes is refused. Not checked if None.
     """
 
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make, self._lock = make, Lock()
+    def __init__(self, make: Callable[[], Any], space: Any = None) -> None:
+        self._make, self._space, self._lock = make, space, Lock()
         self._policies: OrderedDict[str, Any] = OrderedDict()
 
     def answer(self, what: str, data: bytes) -> bytes:
@@ -75,9 +76,23 @@ class Sessions:
             if name not in self._policies:
                 raise ValueError(f"session {name!r} is unknown: reset comes first")
             self._policies.move_to_end(name)
+            _check_seen(self._space, arrays)
             seen = arrays[VECTOR] if set(arrays) == {VECTOR} else arrays
             action = self._policies[name].act(seen)
             return pack({}, {ACTIONS: np.atleast_2d(np.asarray(action, np.float32))})
+
+
+def _check_seen(space: Any, arrays: Mapping[str, Any]) -> None:
+    """Raise `ValueError` for an array that is missing or of another size, such as a camera's picture."""
+    from agents.remote import VECTOR
+
+    if space is None:
+        return
+    for name, wanted in getattr(space, "spaces", {VECTOR: space}).items():
+        if name not in arrays:
+            raise ValueError(f"{name} is missing: this policy is shown {', '.join(arrays) or 'nothing'}")
+        if arrays[name].shape != wanted.shape:
+            raise ValueError(f"{name} of shape {arrays[name].shape}: this policy sees {wanted.shape}")
 
 
 def server(sessions: Sessions, port: int, facts: dict[str, Any]) -> ThreadingHTTPServer:
@@ -144,7 +159,7 @@ def serving(config: Config) -> tuple[Sessions, dict[str, Any]]:
         fresh.attach(*spaces)
         return fresh
 
-    return Sessions(make), {"policy": config.what, "task": request.name, **asdict(policy.needs)}
+    return Sessions(make, spaces[0]), {"policy": config.what, "task": request.name, **asdict(policy.needs)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from configs.strict_yaml import read_yaml
 from experiments.guard import ROOT
 
 _PACKAGES = ("robots", "envs", "agents", "configs")
@@ -19,6 +20,8 @@ _CELL_DATA = ("robots/**/*.py", "configs/parts/*.yaml", "configs/factors/*.yaml"
 _LOT_DATA = tuple(
     f"configs/{folder}/*.yaml" for folder in ("machines", "machining", "materials", "processes")
 )
+
+_SHIFT_DATA = ("configs/shift/**/*.yaml", "configs/shift/**/*.json", "configs/decider/*.yaml")
 
 
 @cache
@@ -35,6 +38,15 @@ def cell_hash(task: str) -> str:
 def lot_hash() -> str:
     """Return the hash of what makes lots of parts on a machine tool."""
     return _digest(_closure(("envs.machining.env",)) | _files(_LOT_DATA))
+
+
+@cache
+def shift_hash() -> str:
+    """Return the hash of what makes shifts: the cell's hours, machine tools, all who may decide."""
+    modules = ["envs.shift.shift", "envs.shift.cycles", "agents.crews"]
+    for path in sorted(_files(("configs/decider/*.yaml",))):
+        modules.append(str(read_yaml(path.read_text(encoding="utf-8"), str(path))["class"]).partition(":")[0])
+    return _digest(_closure(modules) | _files((*_SHIFT_DATA, *_LOT_DATA)))
 
 
 @cache

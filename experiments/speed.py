@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments import markdown
 from experiments.config import UserError, parse, run_verb
 
 if TYPE_CHECKING:
     from experiments.measure import Effort
 
-# The task whose cell holds everything there is.
+# The task over whose resets memory is watched longest.
 _FULL = "LoadChuck"
 
 
@@ -33,7 +35,7 @@ class Config:
     out: Path | None = None
     """Where to write speed.json; None for runs/<time>-speed."""
     quick: bool = False
-    """Measure less: fewer repetitions, 500 resets instead of 10,000."""
+    """Measure less: fewer repetitions, memory of the fullest cell only, over 500 resets instead of 10,000."""
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -81,97 +83,124 @@ def speed(config: Config, effort: Effort) -> dict[str, Any]:
     from experiments.evaluation import load, request_for
     from experiments.executor import Workers
 
-    tasks = config.tasks or envs.TASKS
+    tasks, seed = config.tasks or envs.TASKS, config.seed
     full = _FULL if _FULL in tasks else tasks[-1]
     expert = load("expert", full, "ee_yaw")
     options = {"robot": config.robot, "split": config.split}
-    requests = {name: request_for(name, expert.needs, **options) for name in tasks}
-    figures: dict[str, Any] = {"robot": config.robot, "split": config.split, "tasks": {}}
-    for name, request in requests.items():
-        _note(f"{name}: steps and resets")
-        figures["tasks"][name] = measure.measure_task(request, expert, effort, config.seed)
-    _note("pictures")
-    pictures = measure.picture_figures(requests[full], effort.frames, config.seed)
-    figures["pictures_ms"] = {"task": full, "shadow": False, "cameras": pictures}
-    _note(f"memory over {effort.memory_resets} resets")
-    with Workers(requests[full], 1) as workers:
-        grown = workers.call(measure.memory_growth, effort.memory_resets, config.seed)
-    figures["memory"] = {"task": full, **grown}
-    _note("machine tools in a batch")
-    figures["machines"] = {i: measure_batch.batch_figures(i, effort, config.seed) for i in envs.PROCESS_IDS}
-    figures["peer"] = {"id": measure.PEER_ID, "installed": measure.has_peer(), "tasks": {}}
-    if measure.has_peer():
-        _note(f"against {measure.PEER_ID}")
-        against = measure.compare_with_peer(list(requests.values()), effort, config.seed)
-        figures["peer"]["tasks"] = against
-    else:
-        figures["peer"]["install"] = measure.PEER_INSTALL
+    has_peer = measure.has_peer()
+    figures: dict[str, Any] = {
+        "robot": config.robot, "split": config.split, "tasks": {}, "machines": {},
+        "peer": {"id": measure.PEER_ID, "installed": has_peer, "install": measure.PEER_INSTALL},
+    }  # fmt: skip
+    with ExitStack() as stack:
+        stages = 4 * len(tasks) + len(envs.PROCESS_IDS)
+        show = stack.enter_context(_bar(stages))
+        peer = stack.enter_context(measure.open_peer(seed)) if has_peer else None
+        for name in tasks:
+            request = request_for(name, expert.needs, **options)
+            show(f"{name}: steps and resets")
+            some = measure.measure_task(request, expert, effort, seed)
+            show(f"{name}: pictures")
+            some |= measure.measure_pictures(request, effort, seed)
+            show(f"{name}: memory")
+            n_resets = effort.memory_resets if name == full else effort.other_memory_resets
+            if n_resets:
+                with Workers(request, 1) as workers:
+                    some["memory"] = workers.call(measure.memory_growth, n_resets, seed)
+            show(f"{name}: against {measure.PEER_ID}")
+            if peer is not None:
+                some["peer"] = measure.against_peer(request, peer, effort, seed)
+            figures["tasks"][name] = some
+        for env_id in envs.PROCESS_IDS:
+            show(f"{env_id}: in a batch")
+            figures["machines"][env_id] = measure_batch.batch_figures(env_id, effort, seed)
     return figures
 
 
-def _note(text: str) -> None:
-    sys.stderr.write(f"Measuring {text} ...\n")
-    sys.stderr.flush()
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar on stderr; what it yields names the next of `total` stages."""
+    from tqdm import tqdm
+
+    form = "{percentage:3.0f}%|{bar:24}| {elapsed} gone, {remaining} left, {desc}"
+    with tqdm(total=total, bar_format=form, file=sys.stderr) as bar:
+        done = -1
+
+        def show(stage: str) -> None:
+            nonlocal done
+            done += 1
+            bar.set_description_str(stage, refresh=False)
+            bar.update(done - bar.n)
+            bar.refresh()
+
+        yield show
+        bar.set_description_str("done", refresh=False)
+        bar.update(total - bar.n)
 
 
 # --- For people ----------------------------------------------------------------------------------
 
 
 def table(figures: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the figures as lines for people: the best of the repetitions, the median in brackets."""
-    tasks = figures["tasks"]
-    yield f"{figures['robot']}, split {figures['split']}; the best of the repetitions (their median)"
+    """Yield the figures as Markdown: the best, and in brackets the median of the repetitions."""
+    tasks, peer = figures["tasks"], figures["peer"]
+    yield f"{figures['robot']}, split {figures['split']}; each step at its least (the median repetition)"
     yield ""
     heads = ("task", "actions", "steps/s", "simulated s per s", "engine's share", "besides it, us")
-    yield _row(heads)
-    for name, task in tasks.items():
-        for actions in ("random", "expert"):
-            some = task[actions]
-            yield _row((
-                name, actions, _pair(some["steps_per_s"], ".0f"),
-                _pair(some["simulated_s_per_wall_s"], ".1f"), _pair(some["engine_share"], ".1%"),
-                _pair(some["outside_engine_us"], ".0f"),
-            ))  # fmt: skip
+    yield from _table(heads, (
+        (name, actions, _pair(some["steps_per_s"], ".0f"), _pair(some["simulated_s_per_wall_s"], ".1f"),
+         _pair(some["engine_share"], ".1%"), _pair(some["outside_engine_us"], ".0f"))
+        for name, task in tasks.items() for actions in ("random", "expert") for some in [task[actions]]
+    ))  # fmt: skip
     yield ""
-    yield _row(("task", "reset, ms", "median", "95 of 100", "exact"))
-    for name, task in tasks.items():
-        for visuals, some in task["reset_ms"].items():
-            exact = "yes" if task["reset_is_exact"] else "NO"
-            columns = (name, visuals.replace("_", " "), f"{some['median']:.2f}")
-            yield _row((*columns, f"{some['p95']:.2f}", exact))
+    heads = ("task", "reset, ms (95 of 100)", "with visuals", "exact", "memory", f"x {peer['id']}")
+    yield from _table(heads, (
+        (name, _reset(task["reset_ms"]), _reset(task["reset_with_visuals_ms"]),
+         "yes" if task["reset_is_exact"] else "NO", _memory(task.get("memory")), _times(task.get("peer")))
+        for name, task in tasks.items()
+    ))  # fmt: skip
     yield ""
-    cameras = figures["pictures_ms"]["cameras"]
-    sizes = list(next(iter(cameras.values())))
-    yield _row(("camera, ms", *(f"{size} x {size} px" for size in sizes)))
-    for name, some in cameras.items():
-        yield _row((name, *(_pair(some[size], ".2f") for size in sizes)))
+    sizes = list(next(iter(_first(tasks)["pictures_ms"].values())))
+    yield from _table(("picture, ms", "camera", *(f"{size} px" for size in sizes)), (
+        (name, camera, *(_pair(some[size], ".2f") for size in sizes))
+        for name, task in tasks.items() for camera, some in task["pictures_ms"].items()
+    ))  # fmt: skip
     yield ""
-    memory, peer = figures["memory"], figures["peer"]
     for env_id, some in figures["machines"].items():
         yield f"{env_id}, {some['lanes']} machines at once: {_pair(some['machines_per_s'], ',.0f')} a second"
-    yield (
-        f"Memory over {memory['n_resets']} resets of {memory['task']}: "
-        f"{memory['growth_mb']:+.1f} MB (from {memory['start_mb']:.0f} MB)"
-    )
+    yield "Memory: growth over so many resets. Times the peer: simulated seconds per wall second, random"
+    yield "actions, resets apart, in turns with it: median [least, most]. Pictures have no shadow."
     if not peer["installed"]:
         yield f"No comparison with {peer['id']}: {peer['install']}"
-        return
-    yield ""
-    yield f"Simulated seconds per wall second, times {peer['id']} in turns: median [least, most]"
-    yield _row(("task", "steps alone", "with resets"))
-    for name, some in peer["tasks"].items():
-        spreads = (some["ratio"], some["ratio_with_resets"])
-        texts = (f"{s['median']:.2f} [{s['min']:.2f}, {s['max']:.2f}]" for s in spreads)
-        yield _row((name, *texts))
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return a Markdown table that reads well as it is."""
+    lines = [heads, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    first, *others = ([t.ljust(w) for t, w in zip(line, widths, strict=True)] for line in lines)
+    return markdown.table(first, others)
+
+
+def _first(tasks: Mapping[str, Any]) -> Mapping[str, Any]:
+    task: Mapping[str, Any] = next(iter(tasks.values()))
+    return task
 
 
 def _pair(figure: Mapping[str, float], form: str) -> str:
     return f"{figure['best']:{form}} ({figure['median']:{form}})"
 
 
-def _row(columns: Sequence[str]) -> str:
-    first, *rest = columns
-    return f"{first:<12}" + "".join(f"{text:>18}" for text in rest)
+def _reset(some: Mapping[str, float]) -> str:
+    return f"{some['median']:.2f} ({some['p95']:.2f})"
+
+
+def _memory(some: Mapping[str, float] | None) -> str:
+    return f"{some['growth_mb']:+.1f} MB in {some['n_resets']}" if some else ""
+
+
+def _times(some: Mapping[str, Any] | None) -> str:
+    return "{median:.2f} [{min:.2f}, {max:.2f}]".format(**some["ratio"]) if some else ""
 
 
 if __name__ == "__main__":

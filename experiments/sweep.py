@@ -2,32 +2,31 @@
 
 Each run is a process of its own with its own directory, so that a sweep that was stopped goes on: what is
 finished is not done again, what was under way goes on from its checkpoint, and a process that dies is
-started again.
+started again. These directories are all that is kept: where draws follow from those before, they follow
+from what lies there.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 import sys
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from agents import catalog
 from agents.learner import Learner
+from configs.strict_yaml import StrictYamlError, read_yaml
 from experiments.config import UserError, from_yaml, to_yaml, user_input, write_yaml
-from experiments.errors import unknown
+from experiments.errors import EXIT_WORKER_DIED, unknown
 from experiments.lock import locked
-from experiments.rollout import EnvRequest
-from experiments.run import RunDirectory, manifest, write_json_atomic, write_text_atomic
-from experiments.stats import wilson_interval
+from experiments.run import MetricsLog, RunDirectory, manifest, write_json_atomic, write_text_atomic
+from experiments.sweep_draws import check_range, drawn, proposed
+from experiments.sweep_report import benchmark_of, lines, write
 from experiments.train import Config
 
 # What the sweep decides itself, and what has no meaning in a run of one.
@@ -47,7 +46,10 @@ class Sweep:
         variants: Of each agent, by name: hyper-parameters that differ; empty for the agent as it is.
         samples: Draws of `ranges` for each task and agent.
         ranges: Of hyper-parameters: a list of values, or low, high and log (true for logarithmic).
-        sample_seed: Of the draws; each follows from it, the draw's number and the hyper-parameter's name.
+        sampler: "random": each draw follows from `sample_seed`, its number and the hyper-parameter's name.
+            "tpe": from the validation scores of the draws before too, by Optuna (an extra).
+        at_once: Draws of "tpe" that are made, and run, together: what comes of one is known to the next ones.
+        sample_seed: Of the draws.
         settings: Other flags of `train`, the same for all runs.
         processes: Runs at a time; None for one a core.
         executor: Where they are run: "processes" of this machine, or "ray" (an extra).
@@ -60,6 +62,8 @@ class Sweep:
     variants: dict[str, dict[str, Any]] = field(default_factory=dict)
     samples: int = 1
     ranges: dict[str, Any] = field(default_factory=dict)
+    sampler: Literal["random", "tpe"] = "random"
+    at_once: int = 4
     sample_seed: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
     processes: int | None = None
@@ -67,20 +71,24 @@ class Sweep:
     retries: int = 2
 
     def __post_init__(self) -> None:
-        for name in ("tasks", "agents", "seeds"):
+        for name in ("tasks", "agents", "seeds", "variants"):
             values = getattr(self, name)
-            if not values:
+            if not values and name != "variants":
                 raise ValueError(f"{name} is empty: at least one is needed")
-            if len(set(values)) < len(values):
+            if len({_stem(value) for value in values}) < len(values):  # directories are called so
                 raise ValueError(f"{name} is {', '.join(map(str, values))}: one is there twice")
-        for name, least in (("samples", 1), ("sample_seed", 0), ("processes", 1), ("retries", 0)):
+        for name, least in (
+            ("samples", 1), ("at_once", 1), ("sample_seed", 0), ("processes", 1), ("retries", 0),
+        ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"{name} is {value}: allowed is {least} or more")
+        if self.sampler == "tpe" and not self.ranges:
+            raise ValueError("sampler is 'tpe': ranges to draw from are needed")
         if self.samples > 1 and not self.ranges:
             raise ValueError(f"samples is {self.samples}: ranges to draw from are needed")
         for name, spread in self.ranges.items():
-            _check_range(name, spread)
+            check_range(name, spread)
         allowed = [f.name for f in fields(Config) if f.name not in _OWN]
         for name in self.settings:
             if name not in allowed:
@@ -96,7 +104,7 @@ class Run:
         config: What `train` is told.
         agent: The agent's name.
         variant: The variant's name, or "".
-        drawn: The hyper-parameters that were drawn.
+        drawn: The variant's hyper-parameters, and those that were drawn.
     """
 
     name: str
@@ -118,6 +126,17 @@ class Run:
             return None
         return found if isinstance(found, dict) else None
 
+    def validation(self) -> float | None:
+        """Return the best validation score, success where nothing else is sought; None before the end."""
+        if self.summary() is None:
+            return None
+        try:
+            rows = MetricsLog.read(self.folder / "metrics.jsonl")
+        except OSError:
+            return None
+        scores = [row.get("score", row.get("success")) for row in rows]
+        return max((float(score) for score in scores if score is not None), default=None)
+
     @property
     def arguments(self) -> list[str]:
         """What `train` is to be told now: to go on where there is something to go on with."""
@@ -137,6 +156,11 @@ class Outcome:
 
     code: int = 0
     attempts: int = 0
+
+    def goes_on(self, retries: int) -> bool:
+        """Whether a process died, by a signal or with a worker of its own, and another one is to go on."""
+        died = self.code < 0 or self.code == EXIT_WORKER_DIED
+        return died and self.attempts <= retries
 
 
 def sweep(config: Config, arguments: Sequence[str]) -> int:
@@ -158,20 +182,27 @@ def sweep(config: Config, arguments: Sequence[str]) -> int:
     from experiments.training import Interrupted, interrupts
 
     folder = Path(config.out or Path("runs") / f"sweep-{file.stem}").resolve()
-    runs, files = _planned(plan, folder)  # before anything is written: it may refuse something
+    parts = rounds(plan)
+    _planned(plan, folder, parts[0], ())  # before anything is written: it may refuse something
     RunDirectory.create(folder, "", resume=(folder / "sweep.yaml").is_file())
     with locked(folder):
-        _write_down(plan, folder, files)
-        left = [run for run in runs if run.summary() is None]
-        outcomes = {run.name: Outcome() for run in runs}
-        code = 0
+        _begin(plan, folder)
+        runs: list[Run] = []
+        outcomes: dict[str, Outcome] = {}
+        code, report = 0, partial(write, folder, runs, outcomes)
         try:
             with interrupts():
-                _executor(plan)(left, plan, outcomes, lambda: _write(folder, runs, outcomes))
+                for numbers in parts:
+                    new, files = _planned(plan, folder, numbers, runs)
+                    _write_down(files)
+                    runs += new
+                    outcomes.update((run.name, Outcome()) for run in new)
+                    if left := [run for run in new if run.summary() is None]:
+                        _executor(plan)(left, plan, outcomes, report)
         except Interrupted as stop:
             code = stop.code
-        table = _write(folder, runs, outcomes)
-    told = [*lines(table), f"All figures: {folder / 'sweep.json'}", *_next(plan, folder)]
+        table = report()
+    told = [*lines(table), f"All figures: {folder / 'sweep.json'}", *benchmark_of(plan, folder)]
     sys.stdout.write("\n".join([*told, ""]))
     if code:
         sys.stdout.write(
@@ -184,42 +215,27 @@ def sweep(config: Config, arguments: Sequence[str]) -> int:
 # --- The plan ------------------------------------------------------------------------------------
 
 
-def _check_range(name: str, spread: Any) -> None:
-    if isinstance(spread, list) and spread:
-        return
-    if isinstance(spread, dict) and {"low", "high"} <= spread.keys() <= {"low", "high", "log"}:
-        low, high = spread["low"], spread["high"]
-        good = all(type(value) in (int, float) for value in (low, high)) and low <= high
-        if good and (not spread.get("log") or low > 0):
-            return
-    raise ValueError(
-        f"ranges: {name}: {spread!r}: allowed are a list of values, or low, high (and log: true, above 0)"
-    )
+def _stem(value: object) -> str:
+    """What directories call a task, an agent or a seed."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", str(value).rpartition("/")[2].removesuffix(".yaml"))
 
 
-def drawn(plan: Sweep, number: int) -> dict[str, Any]:
-    """Return the hyper-parameters of a draw: a function of the seed, the draw's number and each name."""
-    found = {}
-    for name, spread in plan.ranges.items():
-        rng = np.random.default_rng([plan.sample_seed, number, zlib.crc32(name.encode())])
-        share = float(rng.random())
-        if isinstance(spread, list):
-            found[name] = spread[int(share * len(spread))]
-            continue
-        low, high = spread["low"], spread["high"]
-        whole = type(low) is int and type(high) is int
-        if whole and not spread.get("log"):
-            found[name] = low + int(share * (high - low + 1))
-        elif spread.get("log"):
-            value = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
-            found[name] = round(value) if whole else float(f"{value:.4g}")
-        else:
-            found[name] = float(f"{low + share * (high - low):.4g}")
-    return found
+def rounds(plan: Sweep) -> list[range]:
+    """Return the numbers of the draws that are run together; with "tpe", the next ones follow from those."""
+    step = plan.at_once if plan.sampler == "tpe" else plan.samples
+    return [range(k, min(k + step, plan.samples)) for k in range(0, plan.samples, step)]
 
 
-def _planned(plan: Sweep, folder: Path) -> tuple[list[Run], dict[Path, str]]:
-    """Return the runs, and the files that tell them what to do.
+def _planned(
+    plan: Sweep, folder: Path, numbers: range, before: Sequence[Run]
+) -> tuple[list[Run], dict[Path, str]]:
+    """Return the runs of some draws, and the files that tell them what to do.
+
+    Args:
+        plan: The sweep.
+        folder: Its directory.
+        numbers: Which draws.
+        before: The runs of all draws before these.
 
     Raises:
         UserError: For a mistake in any of them.
@@ -228,56 +244,90 @@ def _planned(plan: Sweep, folder: Path) -> tuple[list[Run], dict[Path, str]]:
 
     runs, files = [], {}
     variants = plan.variants or {"": {}}
-    for task, agent, variant, k in product(plan.tasks, plan.agents, variants, range(plan.samples)):
-        values = {**variants[variant], **drawn(plan, k)}
-        settings = {"workers": 1, **plan.settings, "task": task, "agent": agent}
-        told = from_yaml(Config, write_yaml(settings), "settings")
-        check(told)
-        with user_input(catalog.AgentError):
-            created = catalog.create(agent, task, told.control, values)
-            if isinstance(created, Learner):
-                created.check()
-            data = {**catalog.settings(agent, task), **values}
-        parts = (task, Path(agent).stem, variant, str(k) if plan.ranges else "")
-        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(part for part in parts if part))
-        what = folder / "agents" / f"{stem}.yaml"
-        files[what] = write_yaml(data)
-        for seed in plan.seeds:
-            out = folder / "runs" / f"{stem}-s{seed}"
-            run = Run(out.name, replace(told, agent=str(what), seed=seed, out=out), agent, variant, values)
-            runs.append(run)
-            files[out.with_name(f"{out.name}.yaml")] = to_yaml(run.config)
+    for task, agent, variant in product(plan.tasks, plan.agents, variants):
+        stem = "-".join(_stem(part) for part in (task, agent, variant) if part)
+        paths = [folder / "agents" / f"{stem}{f'-{k}' if plan.ranges else ''}.yaml" for k in numbers]
+        mine = [r for r in before if (r.config.task, r.agent, r.variant) == (task, agent, variant)]
+        for what, draw in zip(paths, _draws(plan, numbers, paths, stem, mine), strict=True):
+            values = {**variants[variant], **draw}
+            settings = {"workers": 1, **plan.settings, "task": task, "agent": agent}
+            told = from_yaml(Config, write_yaml(settings), "settings")
+            check(told)
+            with user_input(catalog.AgentError):
+                created = catalog.create(agent, task, told.control, values)
+                if isinstance(created, Learner):
+                    created.check()
+                files[what] = write_yaml({**catalog.settings(agent, task), **values})
+            for seed in plan.seeds:
+                out = folder / "runs" / f"{what.stem}-s{seed}"
+                run = Run(
+                    out.name, replace(told, agent=str(what), seed=seed, out=out), agent, variant, values
+                )
+                runs.append(run)
+                files[out.with_name(f"{out.name}.yaml")] = to_yaml(run.config)
     return runs, files
 
 
-def _write_down(plan: Sweep, folder: Path, files: Mapping[Path, str]) -> None:
-    """Write what the runs are told.
+def _draws(
+    plan: Sweep, numbers: range, paths: Sequence[Path], about: str, before: Sequence[Run]
+) -> list[dict[str, Any]]:
+    """Return the hyper-parameters of some draws of a task and agent; what was drawn once stays."""
+    if plan.sampler == "random":
+        return [drawn(plan, k) for k in numbers]
+    kept = [_kept(plan, path) for path in paths]
+    if all(kept):
+        return [values for values in kept if values]
+    by_draw: dict[str, list[Run]] = {}
+    for run in before:
+        by_draw.setdefault(str(run.config.agent), []).append(run)
+    tried = [(draw[0].drawn, _mean([run.validation() for run in draw])) for draw in by_draw.values()]
+    fresh = proposed(plan, about, tried)
+    return [old or new for old, new in zip(kept, fresh, strict=True)]
+
+
+def _kept(plan: Sweep, path: Path) -> dict[str, Any] | None:
+    """What an agent's file that the sweep wrote says of the ranges; None where it wrote none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return None
+    with user_input(StrictYamlError):
+        data = read_yaml(text, str(path))
+    if not isinstance(data, dict) or not plan.ranges.keys() <= data.keys():
+        return None  # another sweep's
+    return {name: data[name] for name in plan.ranges}
+
+
+def _mean(scores: Sequence[float | None]) -> float | None:
+    """The mean over the seeds of a draw; None where one of them came to no end."""
+    found = [score for score in scores if score is not None]
+    return sum(found) / len(found) if len(found) == len(scores) else None
+
+
+def _begin(plan: Sweep, folder: Path) -> None:
+    """Write down what the sweep is.
 
     Raises:
-        UserError: If the folder holds another sweep.
+        UserError: If the folder holds another one.
     """
-    kept, text = (
-        folder / "sweep.yaml",
-        to_yaml(replace(plan, processes=None, executor="processes", retries=0)),
-    )
-    if kept.is_file() and kept.read_text(encoding="utf-8") != text:
-        raise UserError(f"{str(folder)!r} holds a sweep of other runs: name another --out")
-    write_text_atomic(kept, text)
+    kept = folder / "sweep.yaml"
+    same = replace(plan, processes=None, executor="processes", retries=0)
+    if kept.is_file():
+        try:
+            before: object = from_yaml(Sweep, kept.read_text(encoding="utf-8"), str(kept))
+        except UserError:
+            before = None
+        if before != same:
+            raise UserError(f"{str(folder)!r} holds a sweep of other runs: name another --out")
+    write_text_atomic(kept, to_yaml(same))
     write_json_atomic(folder / "manifest.json", manifest(plan))
+
+
+def _write_down(files: Mapping[Path, str]) -> None:
+    """Write what the runs are told."""
     for path, content in files.items():
         path.parent.mkdir(exist_ok=True)
         write_text_atomic(path, content)
-
-
-def _next(plan: Sweep, folder: Path) -> list[str]:
-    """How to have the table of what was learned, where variants are to be told apart."""
-    rows = [f"{name}='{folder / 'runs'}/*-{name}-s*'" for name in plan.variants]
-    if not rows or len(plan.tasks) > 1:
-        return []
-    return [
-        "The table of them: python -m experiments.benchmark",
-        f"  {' '.join(rows)} --task {plan.tasks[0]}",
-    ]
 
 
 def _executor(plan: Sweep) -> Callable[..., None]:
@@ -288,73 +338,3 @@ def _executor(plan: Sweep) -> Callable[..., None]:
     from experiments.sweep_local import execute as here
 
     return here
-
-
-# --- The report ----------------------------------------------------------------------------------
-
-
-def _write(folder: Path, runs: Sequence[Run], outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
-    """Write `sweep.json`, and return it: a row for each run, and what runs that differ by seed amount to."""
-    rows = [_row(run, outcomes[run.name]) for run in runs]
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(
-            json.dumps([row[k] for k in ("task", "agent", "variant", "drawn")], sort_keys=True), []
-        ).append(row)
-    table = {"runs": rows, "groups": [_group(group) for group in groups.values()]}
-    write_json_atomic(folder / "sweep.json", table)
-    return table
-
-
-def _row(run: Run, outcome: Outcome) -> dict[str, Any]:
-    row = {"name": run.name, "task": run.config.task, "agent": run.agent, "seed": run.config.seed,
-           "variant": run.variant, "drawn": dict(run.drawn), "attempts": outcome.attempts}  # fmt: skip
-    if (summary := run.summary()) is not None:
-        keys = ("success_rate", "ci95", "n_success", "n_episodes", "cycle_s", "learn_s", "lots")
-        return {**row, "state": "finished", **{key: summary.get(key) for key in keys}}
-    if outcome.code == 0:
-        return {**row, "state": "unfinished"}
-    return {**row, "state": "failed", "exit_code": outcome.code, "error": _last_words(run)}
-
-
-def _last_words(run: Run) -> str:
-    """Return the line in a run's log that says why it failed."""
-    try:
-        text = run.log.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    found = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
-    return next((line for line in reversed(found) if line.startswith("error: ")), found[-1] if found else "")
-
-
-def _group(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    done = [row for row in rows if row["state"] == "finished"]
-    head = {key: rows[0][key] for key in ("task", "agent", "variant", "drawn")}
-    n, n_success = sum(r["n_episodes"] for r in done), sum(r["n_success"] for r in done)
-    rates = [r["success_rate"] for r in done]
-    return {
-        **head, "n_runs": len(rows), "n_finished": len(done), "seeds": [r["seed"] for r in done],
-        "success_rate": n_success / n if n else None,
-        "ci95": list(wilson_interval(n_success, n)) if n else None,
-        "success_rate_of_seeds": rates, "n_episodes": n, "n_success": n_success,
-    }  # fmt: skip
-
-
-def lines(table: Mapping[str, Any]) -> list[str]:
-    """Return a sweep's table as lines for people, the best first."""
-    told = [f"{'task':<16}{'agent':<12}{'runs':>6}{'success, %':>24}  drawn"]
-    for group in sorted(table["groups"], key=lambda g: -(g["success_rate"] or 0.0)):
-        rate = "-"
-        if group["success_rate"] is not None:
-            low, high = (100 * end for end in group["ci95"])
-            rate = f"{100 * group['success_rate']:.1f} [{low:.1f}, {high:.1f}]"
-        values = " ".join([group["variant"], *(f"{key}={value}" for key, value in group["drawn"].items())])
-        runs = f"{group['n_finished']}/{group['n_runs']}"
-        task = EnvRequest(group["task"]).name
-        told.append(f"{task:<16}{Path(group['agent']).stem:<12}{runs:>6}{rate:>24}  {values.strip()}")
-    for row in table["runs"]:
-        if row["state"] == "failed":
-            told.append(f"{row['name']} failed ({row['exit_code']}): {row['error']}")
-        elif row["attempts"] > 1:
-            told.append(f"{row['name']}: its process died; it went on, {row['attempts']} processes in all")
-    return told

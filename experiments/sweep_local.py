@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from experiments.errors import EXIT_WORKER_DIED
 from experiments.run import usable_cores
 
 if TYPE_CHECKING:
@@ -45,14 +44,13 @@ def execute(
                 while waiting and len(running) < (plan.processes or usable_cores()):
                     run = waiting.pop(0)
                     outcomes[run.name].attempts += 1
-                    running[_start(run)] = run
+                    running[start(run.arguments, str(run.log))] = run
                 connection.wait([process.sentinel for process in running])
                 for process in [p for p in running if p.exitcode is not None]:
                     run = running.pop(process)
                     outcome = outcomes[run.name]
                     outcome.code = process.exitcode or 0
-                    died = outcome.code < 0 or outcome.code == EXIT_WORKER_DIED
-                    if died and outcome.attempts <= plan.retries:
+                    if outcome.goes_on(plan.retries):
                         waiting.insert(0, run)
                         continue
                     bar.update()
@@ -65,9 +63,10 @@ def execute(
         on_end()
 
 
-def _start(run: Run) -> BaseProcess:
+def start(arguments: list[str], log: str) -> BaseProcess:
+    """Start a process that trains and writes what it says into a log; it ends with this one."""
     context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_train, args=(run.arguments, str(run.log)))
+    process = context.Process(target=_train, args=(arguments, log))
     process.start()
     return process
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from experiments import sweep_local
 from experiments.ray_start import started
 from experiments.run import usable_cores
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def execute(
     runs: Sequence[Run], plan: Sweep, outcomes: Mapping[str, Outcome], on_end: Callable[[], object]
 ) -> None:
-    """Make runs as Ray tasks; tell how each ends. A task whose process died is done again by Ray.
+    """Make runs as Ray tasks; tell how each ends. One whose process died is done again, from its checkpoint.
 
     Args:
         runs: Those that are not finished.
@@ -33,17 +33,28 @@ def execute(
     """
     ray = started(plan.processes or usable_cores())
     try:
-        task = ray.remote(num_cpus=1, max_retries=plan.retries)(_train)
-        waiting = {task.remote(run.arguments, str(run.log)): run for run in runs}
+        task = ray.remote(num_cpus=1, max_retries=0)(_train)
+        waiting: dict[Future[int], Run] = {}
+
+        def submit(run: Run) -> None:
+            outcomes[run.name].attempts += 1
+            waiting[task.remote(run.arguments, str(run.log)).future()] = run
+
+        for run in runs:
+            submit(run)
         with tqdm(total=len(runs), desc="Sweep", unit="run", file=sys.stderr) as bar:
             while waiting:
-                for done in ray.wait(list(waiting))[0]:
-                    outcome = outcomes[waiting.pop(done).name]
-                    outcome.attempts += 1
+                # Not Ray's own `wait`, in which a signal's handler may not raise.
+                for done in wait(waiting, return_when=FIRST_COMPLETED)[0]:
+                    run = waiting.pop(done)
+                    outcome = outcomes[run.name]
                     try:
-                        outcome.code = ray.get(done)
+                        outcome.code = done.result()
                     except ray.exceptions.RayError:
                         outcome.code = -1
+                    if outcome.goes_on(plan.retries):
+                        submit(run)
+                        continue
                     bar.update()
                     on_end()
     finally:
@@ -51,10 +62,7 @@ def execute(
 
 
 def _train(arguments: list[str], log: str) -> int:
-    """Train in a process of its own; what it says goes into a log."""
-    folder = arguments[-1].removesuffix(".yaml")
-    if os.path.isfile(os.path.join(folder, "config.yaml")):  # a task that is done again goes on
-        arguments = ["--resume", folder]
-    with open(log, "ab") as file:
-        command = [sys.executable, "-m", "experiments.train", *arguments]
-        return subprocess.run(command, stdout=file, stderr=file, check=False).returncode
+    """Train in a process of its own, which ends with the task's."""
+    process = sweep_local.start(arguments, log)
+    process.join()
+    return process.exitcode or 0

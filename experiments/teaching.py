@@ -1,4 +1,4 @@
-"""A person shows a task in the window, with the keyboard; time stands still while nothing is pressed."""
+"""A person shows a task in the window, by keys or sticks; time stands still while nothing is pressed."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from agents.dataset import Writer
 from envs.cell.plan import request_value
 from experiments.errors import UserError
+from experiments.gamepad import HELP as PAD_HELP
+from experiments.gamepad import STILL, Gamepad, Held, Tilt
 from experiments.recording import Recipe, Take, begun, record
 from experiments.rollout import EnvRequest
 
@@ -37,7 +39,7 @@ _REQUESTS = {
 _GRIP_STEPS = 12
 # A person may take so many periods, 10 minutes of motion.
 _LIMIT = 12_000
-Keys = Callable[[], "frozenset[str] | None"]
+Hands = Callable[[], "Held | None"]
 
 
 class Lesson:
@@ -61,7 +63,7 @@ class Lesson:
         self._env, self._take = env, take
         bare: Any = env.unwrapped
         if bare.config.control not in ("ee_yaw", "ee"):
-            raise UserError(f"control {bare.config.control!r} with agent keyboard: allowed are ee_yaw, ee")
+            raise UserError(f"control {bare.config.control!r} with a person: allowed are ee_yaw, ee")
         self._turn = 3 if bare.config.control == "ee_yaw" else 5
         self._commands = bool(bare.task.commands)
         bare._max_episode_steps = _LIMIT
@@ -78,8 +80,8 @@ class Lesson:
         self.finished = self.success = False
         self._over, self._resting, self._closed = False, True, False
 
-    def press(self, keys: frozenset[str]) -> None:
-        """Let a control period pass with these keys held, if any of them asks for something."""
+    def press(self, keys: frozenset[str], tilt: Tilt = STILL) -> None:
+        """Let a control period pass with these keys held and sticks tilted, if they ask for something."""
         new, self._before = keys - self._before, keys
         if "backspace" in new:
             self.undo()
@@ -91,21 +93,23 @@ class Lesson:
             for _ in range(_GRIP_STEPS):
                 self._do(frozenset())
             self._resting = True
-        elif keys & {*_MOVES, "t"} or (self._commands and keys & set(_REQUESTS)):
-            self._do(keys)
+        elif any(tilt) or keys & {*_MOVES, "t"} or (self._commands and keys & set(_REQUESTS)):
+            self._do(keys, tilt)
         else:
             self._resting = True
 
-    def _do(self, keys: frozenset[str]) -> None:
+    def _do(self, keys: frozenset[str], tilt: Tilt = STILL) -> None:
         if self._over:
             return
         if self._resting:
             self._begins.append(len(self.actions))
             self._resting = False
         action = np.zeros(self._env.action_space.shape or (), np.float32)
+        action[[0, 1, 2, self._turn]] = tilt
         for key in sorted(keys & set(_MOVES)):
             axis, sign = _MOVES[key]
             action[axis if axis < 3 else self._turn] += sign * self._speed
+        np.clip(action, -1.0, 1.0, out=action)
         action[self._turn + 1] = -1.0 if self._closed else 1.0
         if self._commands:
             wanted = next((what for key, what in _REQUESTS.items() if key in keys), "none")
@@ -138,7 +142,7 @@ def teach(
     recipe: Recipe,
     writer: Writer,
     takes: Iterator[Take],
-    keys: Keys | None = None,
+    hands: Hands | None = None,
 ) -> int:
     """Let a person show scenes until enough episodes are kept; return how many scenes were shown.
 
@@ -148,18 +152,19 @@ def teach(
         recipe: What is recorded.
         writer: Where episodes go.
         takes: Scenes, in turn.
-        keys: Tells what is pressed now, None to stop; the window's keyboard if not given.
+        hands: Tells what is done now, None to stop; in the window, as `config.agent` says, if not given.
     """
     from experiments.demo import until_closed
 
-    shown = 0
+    shown, live = 0, hands is None
     with until_closed():
-        env = request.make(render_mode="human") if keys is None else request.make()
+        env = request.make(render_mode="human") if live else request.make()
         try:
-            _say(HELP)
+            fresh = _Fresh(hands or _hands(config.agent, env.unwrapped))
             while writer.n_episodes < config.episodes:
                 shown += 1
-                taught = _scene(env, next(takes), keys)
+                fresh.begin()
+                taught = _scene(env, next(takes), fresh, live=live)
                 if taught is None:
                     break
                 if taught.actions is None or not len(taught.actions):
@@ -174,22 +179,65 @@ def teach(
     return shown
 
 
-def _scene(env: gymnasium.Env, take: Take, keys: Keys | None) -> Take | None:
+class _Fresh:
+    """Hands of which what ended the last scene does not count in this one until it was let go."""
+
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+        self._last: frozenset[str] = frozenset()
+
+    def begin(self) -> None:
+        """Begin a scene."""
+        self._stale = self._last
+
+    def __call__(self) -> Held | None:
+        held = self._hands()
+        if held is None:
+            return None
+        self._last = held.keys
+        self._stale &= held.keys
+        return held._replace(keys=held.keys - self._stale)
+
+
+def check_hands(agent: str) -> None:
+    """Raise `UserError` where no window can be opened, or there is no game pad to be read."""
+    from experiments.demo import check_display
+
+    if agent == "gamepad":
+        Gamepad()
+    check_display()
+
+
+def _hands(agent: str, bare: Any) -> Hands:
+    """What a person does in the window, with or without a game pad."""
+    if agent == "keyboard":
+        _say(HELP)
+        return lambda: Held(bare.world.keys_held())
+    pad = Gamepad()
+    _say(PAD_HELP)
+
+    def both() -> Held:
+        keys, tilt = pad.held()
+        return Held(keys | bare.world.keys_held(), tilt)
+
+    return both
+
+
+def _scene(env: gymnasium.Env, take: Take, hands: Hands, *, live: bool) -> Take | None:
     """One scene: what was done in it, nothing where the person went on to the next; None to stop."""
-    bare: Any = env.unwrapped
     lesson = Lesson(env, take)
     if lesson.lacking:
         return replace(take, actions=None)
     _say(lesson.instruction)
     period_s, due = 1 / float(env.metadata["render_fps"]), time.perf_counter()
     while not lesson.finished:
-        held = bare.world.keys_held() if keys is None else keys()
-        if held is None or "z" in held:
+        held = hands()
+        if held is None or "z" in held.keys:
             return None
-        if "n" in held:
+        if "n" in held.keys:
             return replace(take, actions=None)
-        lesson.press(held)
-        if keys is None:
+        lesson.press(*held)
+        if live:
             due = max(due + period_s, time.perf_counter())
             time.sleep(max(0.0, due - time.perf_counter()))
     return replace(take, actions=np.array(lesson.actions, np.float32).reshape(len(lesson.actions), -1))

@@ -43,9 +43,9 @@ class Config:
     unseen_tasks: str = ""
     """Tasks that are tested too, though nothing is learned from them; names with commas."""
     start: Path | None = None
-    """Go on with the network of the run in this directory, for agents that can (ppo)."""
+    """Go on with the network of the run in this directory, for agents that can (ppo, vla-chunk)."""
     demos: Path | None = None
-    """Learn from the data set in this directory, for agents that learn from one (vla-keyframe)."""
+    """Learn from the data set in this directory, for agents that learn from one (vla-keyframe, vla-chunk)."""
     resume: Path | None = None
     """Go on with the run in this directory; its own settings hold."""
     sweep: Path | None = None

@@ -160,10 +160,10 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
             while q1 < lo1:
                 q1 += _TURN
             d1, arms = (q1 - m1) * (q1 - m1), []
-            rho = r - a1
-            bend_cos = (rho * rho + pz * pz - lengths_sq) * per_two_lengths
             worth = q1 <= hi1 and (d1 < best_distance or found is not None)
-            if worth and -1.000000000001 < bend_cos < 1.000000000001:
+            rho = r - a1
+            bend_cos = (rho * rho + pz * pz - lengths_sq) * per_two_lengths if worth else math.inf
+            if -1.000000000001 < bend_cos < 1.000000000001:
                 # A stretched arm may round to beyond one; the residual check has the last word.
                 bend_sin = (1.0 - bend_cos) * (1.0 + bend_cos)
                 bend_sin = sqrt(bend_sin) if bend_sin > 0.0 else 0.0
@@ -211,25 +211,25 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
                     c4 * (c1 * yy - n1 * yx) + n4 * (n * (c1 * yx + n1 * yy) + c * yz),
                 )
                 for _ in (0, 1):
-                    q5 = m5 + remainder(s5 * (t5 - o5) - m5, _TURN)
-                    while q5 > hi5:
-                        q5 -= _TURN
-                    while q5 < lo5:
-                        q5 += _TURN
                     q4 = m4 + remainder(s4 * (t4 - o4) - m4, _TURN)
                     while q4 > hi4:
                         q4 -= _TURN
                     while q4 < lo4:
                         q4 += _TURN
-                    if q5 <= hi5 and q4 <= hi4:
+                    d4 = d3 + (q4 - m4) * (q4 - m4)
+                    if q4 <= hi4 and (d4 < best_distance or found is not None):
+                        q5 = m5 + remainder(s5 * (t5 - o5) - m5, _TURN)
+                        while q5 > hi5:
+                            q5 -= _TURN
+                        while q5 < lo5:
+                            q5 += _TURN
                         q6 = m6 + remainder(s6 * (t6 - o6) - m6, _TURN)
                         while q6 > hi6:
                             q6 -= _TURN
                         while q6 < lo6:
                             q6 += _TURN
-                        if q6 <= hi6:
-                            d = d3 + (q4 - m4) * (q4 - m4) + (q5 - m5) * (q5 - m5)
-                            d += (q6 - m6) * (q6 - m6)
+                        if q5 <= hi5 and q6 <= hi6:
+                            d = d4 + (q5 - m5) * (q5 - m5) + (q6 - m6) * (q6 - m6)
                             if d < best_distance:
                                 best_distance, best = d, [q1, q2, q3, q4, q5, q6]
                             if found is not None:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any, NamedTuple
+from operator import sub
+from typing import NamedTuple
 
 from robots import kinematics
 from robots.gripper import PALM_LEVER_M, GripperSpec
@@ -96,10 +97,9 @@ class Arm:
         self._read_joints = [*self._joints, self.sensor, self.left, self.right]
         self._gains = [POSITION_GAIN] * self.n
         self._efforts = [j.torque_nm for j in spec.joints]
-        self._lower = [j.lower_rad for j in spec.joints]
-        self._upper = [j.upper_rad for j in spec.joints]
-        self._speed = [j.speed_rad_s for j in spec.joints]
+        self._limits = [(j.lower_rad, j.upper_rad, j.speed_rad_s) for j in spec.joints]
         self._weight_n = gripper.mass_kg * world.engine.gravity_m_s2
+        self._limit_n = COLLISION_N + self._weight_n
         self._moment_nm = gripper.moment_kgm * world.engine.gravity_m_s2
         self.q_command: list[float] = []
         self._set_point: list[float] = []
@@ -129,9 +129,8 @@ class Arm:
 
     def _press(self) -> None:
         """Lets the pressure build up behind fingers that stand against something, and ends that."""
-        if self.stalled != self._pressing:
-            self._pressing = self.stalled
-            self._drive_fingers()
+        self._pressing = self.stalled
+        self._drive_fingers()
 
     def _drive_fingers(self) -> None:
         # The solver adds at most (mass x speed) of the force at an iteration: at the speed of a free
@@ -155,25 +154,23 @@ class Arm:
 
         Returns False where that or a speed or joint limit shortened the move.
         """
-        self._press()
-        end = q_target
+        if self.stalled != self._pressing:
+            self._press()
         # From where the arm comes to rest if nothing more is asked of it.
-        delta = [q - p - d / 2 for q, p, d in zip(end, self._set_point, self._delta, strict=True)]
-        if whole := self._allowed(end, delta, substeps):
-            self.q_command = list(end)
+        delta = [q - p - d / 2 for q, p, d in zip(q_target, self._set_point, self._delta, strict=True)]
+        if whole := self._allowed(q_target, delta, substeps):
+            self.q_command = list(q_target)
         else:
-            self.q_command, delta = self._shortened(end, delta, substeps)
+            self.q_command, delta = self._shortened(q_target, delta, substeps)
         rows = self._ramp(delta, substeps)
-        self._set_point, self._delta = rows[-1], delta
-        done = self._drive(rows, sensor=self.sensor, limit_n=COLLISION_N + self._weight_n)
+        self._set_point, self._delta = list(rows[-1]), delta
+        drive, motors = self.world.drive, (self._gains, self._efforts)
+        done = drive(self.body, self._joints, rows, *motors, sensor=self.sensor, limit_n=self._limit_n)
         if done < substeps:
             self._stop([state[0] for state in self.world.joint_states(self.body, self._joints)])
-            self._drive([self.q_command] * (substeps - done))
+            drive(self.body, self._joints, [self.q_command] * (substeps - done), *motors)
             return False
         return whole
-
-    def _drive(self, rows: list[list[float]], **guard: Any) -> int:
-        return self.world.drive(self.body, self._joints, rows, self._gains, self._efforts, **guard)
 
     def _stop(self, q_rad: Sequence[float]) -> None:
         """Holds where the arm is."""
@@ -182,7 +179,7 @@ class Arm:
 
     def _allowed(self, end: Sequence[float], delta: Sequence[float], substeps: int) -> bool:
         period = substeps / self.world.engine.rate_hz
-        for d, q, speed, lower, upper in zip(delta, end, self._speed, self._lower, self._upper, strict=True):
+        for d, q, (lower, upper, speed) in zip(delta, end, self._limits, strict=True):
             if not (lower <= q <= upper and abs(d) <= speed * period):
                 return False
         return True
@@ -193,16 +190,19 @@ class Arm:
         """The move as far as the slowest joint gets in the period, each joint within its limits."""
         period = substeps / self.world.engine.rate_hz
         rest = [q - d for q, d in zip(end, delta, strict=True)]
-        ratios = (speed * period / abs(d) for d, speed in zip(delta, self._speed, strict=True) if d)
+        ratios = (speed * period / abs(d) for d, (*_, speed) in zip(delta, self._limits, strict=True) if d)
         share = min(1.0, *ratios)
         wanted = [a + share * d for a, d in zip(rest, delta, strict=True)]
-        cut = [min(hi, max(lo, q)) for q, lo, hi in zip(wanted, self._lower, self._upper, strict=True)]
+        cut = [min(hi, max(lo, q)) for q, (lo, hi, _) in zip(wanted, self._limits, strict=True)]
         return cut, [q - a for q, a in zip(cut, rest, strict=True)]
 
-    def _ramp(self, delta: list[float], substeps: int) -> list[list[float]]:
+    def _ramp(self, delta: list[float], substeps: int) -> list[tuple[float, ...]]:
         """Set-points of one period, their speed going in a line from that of the last period to `delta`."""
-        joints = [(p, b, d - b) for p, b, d in zip(self._set_point, self._delta, delta, strict=True)]
-        return [[p + b * u + c * h for p, b, c in joints] for u, h in _shares(substeps)]
+        shares, joints = _shares(substeps), []
+        for p, b, d in zip(self._set_point, self._delta, delta, strict=True):
+            c = d - b
+            joints.append([p + b * u + c * h for u, h in shares])
+        return list(zip(*joints, strict=True))
 
     def guard(self, hand: HandState) -> bool:
         """Stops short as a robot controller does at the end of a period; True where it had to.
@@ -213,13 +213,13 @@ class Arm:
         if math.hypot(*hand.force_n) > COLLISION_N:
             self._stop(hand.q_rad)
             return True
-        stopped = False
+        if max(map(abs, map(sub, self._set_point, hand.q_rad))) <= FOLLOWING_ERROR_RAD:
+            return False
         for i, (point, q) in enumerate(zip(self._set_point, hand.q_rad, strict=True)):
             if abs(point - q) > FOLLOWING_ERROR_RAD:
                 self._set_point[i] = self.q_command[i] = q + math.copysign(FOLLOWING_ERROR_RAD, point - q)
                 self._delta[i] = 0.0
-                stopped = True
-        return stopped
+        return True
 
     def solve(self, position_m: Sequence[float], rotation: Sequence[float]) -> list[float]:
         """Joint angles for a TCP pose (world), the branch nearest to the set-point.
@@ -248,11 +248,11 @@ class Arm:
         """Reads joints, TCP, wrist and fingers in one engine call, once a control period."""
         n = self.n
         q, dq, loads, torques = zip(*self.world.joint_states(self.body, self._read_joints), strict=True)
-        at, rotation = self.tcp(q[:n])
-        force, torque = self._wrist(loads[n], rotation)
-        opening = q[n + 1] + q[n + 2]
+        opening, q = q[n + 1] + q[n + 2], q[:n]
         self.stalled, self._opening_m = abs(opening - self._opening_m) < STALLED_M, opening
-        return HandState(q[:n], dq[:n], torques[:n], at, rotation, opening, force, torque)
+        at, rotation = self.tcp(q)
+        force, torque = self._wrist(loads[n], rotation)
+        return HandState(q, dq[:n], torques[:n], at, rotation, opening, force, torque)
 
     def _wrist(self, load: Sequence[float], r: Flat) -> tuple[Vec3, Vec3]:
         """Load on the wrist about the flange, less the gripper's weight.

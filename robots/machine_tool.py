@@ -218,9 +218,10 @@ class MachineTool:
     @property
     def grip(self) -> Clamp:
         """What the pressure switches tell: SOFT once the jaws have met something, HARD with a part held."""
-        if self.clamp == Clamp.HARD and self.fixture.held:
-            return Clamp.HARD
-        return Clamp.SOFT if self.fixture.stood or self.clamp == Clamp.HARD else Clamp.OPEN
+        fixture = self.fixture
+        if fixture.clamp == Clamp.HARD:
+            return Clamp.HARD if fixture.held else Clamp.SOFT
+        return Clamp.SOFT if fixture.stood else Clamp.OPEN
 
     @property
     def chuck(self) -> str:

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain, pairwise
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -25,8 +24,9 @@ LEVELS = 16
 _PALETTE_PX = 64
 
 
-def write_palette(path: Path) -> None:
-    """Writes the palette of all LEVELS^3 colours as a PNG, the one format that the engine takes for sure."""
+@lru_cache(maxsize=1)
+def palette_png() -> bytes:
+    """The palette of all LEVELS^3 colours as a PNG, the one format that the engine takes for sure."""
     step, rows = 255 // (LEVELS - 1), bytearray()
     for index in range(LEVELS**3):
         if index % _PALETTE_PX == 0:
@@ -37,12 +37,8 @@ def write_palette(path: Path) -> None:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", _PALETTE_PX, _PALETTE_PX, 8, 2, 0, 0, 0)
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(bytes(rows)))
-        + chunk(b"IEND", b"")
-    )
+    data = zlib.compress(bytes(rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 def palette_uv(rgba: Rgba) -> tuple[float, float]:

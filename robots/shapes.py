@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import weakref
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from robots import mesh
@@ -33,17 +34,13 @@ class ShapeMaker:
             "capsule": engine.GEOM_CAPSULE,
             "sphere": engine.GEOM_SPHERE,
         }
-        scratch = tempfile.mkdtemp(prefix="monozukuri-")
-        self._clean = weakref.finalize(self, shutil.rmtree, scratch, True)
-        self._palette = Path(scratch) / "palette.png"
-        mesh.write_palette(self._palette)
+        self._palette, remove = _file_of(mesh.palette_png()) if visuals else ("", _nothing)
+        self._clean = weakref.finalize(self, remove)
 
     def begin(self) -> None:
         """Makes again what every shape needs, after the engine forgot it."""
         engine, client = self._engine, self._client
-        self._texture = (
-            engine.loadTexture(str(self._palette), physicsClientId=client) if self._visuals else -1
-        )
+        self._texture = engine.loadTexture(self._palette, physicsClientId=client) if self._visuals else -1
         # A link without a visual would get a mesh of its collision shapes, which takes longer than the body.
         self._unseen: int = engine.createVisualShape(engine.GEOM_MESH, **mesh.SPECK, physicsClientId=client)
 
@@ -94,3 +91,23 @@ class ShapeMaker:
     def close(self) -> None:
         """Takes its files away."""
         self._clean()
+
+
+def _file_of(data: bytes) -> tuple[str, Callable[[], None]]:
+    """A file for an engine that reads files only: its path, and what takes it away.
+
+    It lies in memory where there is such a thing, so that a process that is killed leaves nothing behind.
+    """
+    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
+        descriptor = os.memfd_create("palette")
+        os.write(descriptor, data)
+        return f"/proc/self/fd/{descriptor}", lambda: os.close(descriptor)
+    scratch = tempfile.mkdtemp(prefix="monozukuri-")
+    path = os.path.join(scratch, "palette.png")
+    with open(path, "wb") as file:
+        file.write(data)
+    return path, lambda: shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _nothing() -> None:
+    """There is nothing to take away."""

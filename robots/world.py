@@ -322,7 +322,7 @@ class World:
             done += 1
             if sensor >= 0 and done % 2 == 0:
                 before = clock()  # reading is not what the engine itself needs
-                x, y, z, *_ = read(body, sensor, client)[2]
+                _, _, (x, y, z, _, _, _), _ = read(body, sensor, client)
                 start += clock() - before
                 if x * x + y * y + z * z > limit_n2:
                     break
@@ -419,6 +419,8 @@ class World:
     def touched(self, body: int) -> set[str]:
         """Names of what a body pressed on in the last step: bodies, and links with a name of their own."""
         points = bullet.getContactPoints(bodyA=body, physicsClientId=self.client)
+        if not points:
+            return set()
         own, names = self._link_names, self._names
         return {own.get((c[2], c[4]), names[c[2]]) for c in points if c[9] > 0.0}
 

@@ -62,6 +62,17 @@ def test_rule_based_agents_solve_the_nominal_task(name, env_id):
     env.close()
 
 
+# Teaching every part in every slot takes a while; a door is taught at once.
+@pytest.mark.parametrize(
+    "env_id",
+    [pytest.param(i, marks=() if "OpenDoor" in i else pytest.mark.slow) for i in envs.CELL_IDS],
+)
+@pytest.mark.parametrize("name", ["taught", "integrator"])
+def test_rule_based_agents_can_be_taught_every_task(name, env_id):
+    task = env_id.removeprefix("Monozukuri/").removesuffix("-v0")
+    assert evaluate([name, "--task", task, "--split", "nominal", "--episodes", "1", "--workers", "1"]) == 0
+
+
 def test_a_quick_training_run_leaves_what_it_promises(tmp_path, capsys):
     out = tmp_path / "a run"
     arguments = ["--task", "Reach", "--agent", "bc", "--quick", "--episodes", "8", "--out", str(out)]

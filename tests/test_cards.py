@@ -122,6 +122,7 @@ def test_results_are_gathered_kept_and_shown(tmp_path):
     assert [row["agent"] for row in rows] == ["dagger", "taught"]
     results.write(tmp_path / "results.json", rows)
     assert results.read(tmp_path / "results.json", envs.TASKS) == rows
+    assert "| LoadChuck | 22/200 [7.4, 16.1] |" in cards.index(rows)
     text = cards.card("LoadChuck", rows)
     assert (
         "| taught | seen | 22/200 [7.4, 16.1] | 4.25 s | `python -m experiments.evaluate taught "

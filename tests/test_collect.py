@@ -18,8 +18,19 @@ from agents.dataset import Dataset, Writer
 from agents.dataset.pack import decode
 from envs.wrappers import LeRobotObs
 from experiments import collect, collecting, evaluation, teaching
+from experiments.bursts import Bursts
 from experiments.config import UserError
-from experiments.recording import KEY_NAMES, KEY_WAITS, Bursts, Recipe, Take, differences, features_of, record
+from experiments.gamepad import Held
+from experiments.recording import (
+    KEY_NAMES,
+    KEY_WAITS,
+    Recipe,
+    Take,
+    chunk_of,
+    differences,
+    features_of,
+    record,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = [
@@ -167,7 +178,7 @@ def test_noise_follows_from_seed_and_salt_and_shrinks_where_the_plan_is_slow():
     still = np.zeros(5, np.float32)
 
     def path(seed, speed=1.0, noise=0.3, salt=0):
-        bursts = Bursts(Recipe(noise=noise, salt=salt), seed)
+        bursts = Bursts(noise, salt, seed)
         return np.array([bursts.disturb(still, replace(key, speed_m_s=speed)) for _ in range(400)])
 
     np.testing.assert_array_equal(path(1), path(1))
@@ -316,7 +327,7 @@ def test_a_person_teaches_with_undo(tmp_path):
     skipped = [frozenset({"up"}), frozenset({"n"})]  # the first scene is left out
     keys = iter([*skipped, *streams[1], *[frozenset()] * 50])
     takes = iter([replace(take, seed=6), replace(take, number=1)])
-    assert teaching.teach(config, request, recipe, made, takes, lambda: next(keys, None)) == 2
+    assert teaching.teach(config, request, recipe, made, takes, lambda: next(map(Held, keys), None)) == 2
     made.close()
     data = Dataset(tmp_path / "d")
     (episode,) = data.episodes
@@ -347,7 +358,7 @@ def test_time_stands_still_while_nothing_is_pressed_and_stop_stops(tmp_path):
     made = Writer(tmp_path / "d", features=features_of(request, recipe), fps=20, robot="lrmate200id")
     config = collect.Config(agent="keyboard", episodes=3)
     takes = iter([Take(0, request, None, seed=5)])
-    assert teaching.teach(config, request, recipe, made, takes, lambda: frozenset({"z"})) == 1
+    assert teaching.teach(config, request, recipe, made, takes, lambda: Held(frozenset({"z"}))) == 1
     assert made.n_episodes == 0
 
 
@@ -371,6 +382,7 @@ def test_time_stands_still_while_nothing_is_pressed_and_stop_stops(tmp_path):
         ),
         (["--format", "minari", "--frames", "keys"], "frames must be 'all'"),
         (["--agent", "keyboard", "--frames", "keys"], "frames 'all'"),
+        (["--agent", "gamepad", "--noise", "0.1"], "agent gamepad: noise must be 0"),
         (["--resume", "nowhere"], "no such directory"),
         (["--resume", "nowhere", "--task", "Reach"], "--task with --resume"),
         (["--verify", "nowhere"], "no such directory"),
@@ -449,3 +461,33 @@ def test_lerobots_form_of_the_observation():
     env.close()
     with pytest.raises(ValueError, match="needs pictures"):
         LeRobotObs(gymnasium.make("Monozukuri/Reach-v0"))
+
+
+def test_frames_on_the_way_with_the_actions_ahead():
+    """Frames at key poses and every sixth period; what is ahead is what the agent then did."""
+    actor, request = source()
+    recipe = Recipe("keys", (), noise=0.3, salt=2)
+    plain = record(recipe, Take(0, request, actor, 3))
+    more = record(replace(recipe, every=6, chunk=10), Take(0, request, actor, 3))
+    every = record(replace(recipe, frames="all"), Take(0, request, actor, 3))
+    steps, few = more.packed.columns["step"].ravel(), plain.packed.columns["step"].ravel()
+    last = int(every.packed.columns["step"].max())
+    assert set(steps) == set(few) | set(range(0, last + 1, 6))
+    actions, executed = (every.packed.columns[name] for name in ("action", "executed"))
+    calm = (actions == executed).all(1)
+    chunks, foreseen = (more.packed.columns[f"action.{name}"] for name in ("chunk", "foreseen"))
+    for step, chunk, n in zip(steps, chunks, foreseen.ravel(), strict=True):
+        ahead, still = actions[step : step + 10], calm[step : step + 10]
+        assert np.array_equal(chunk[: len(ahead)], ahead)
+        assert (chunk[len(ahead) :] == ahead[-1]).all()
+        assert n == (len(ahead) if still.all() else np.argmin(still) + 1)
+    assert "action.chunk" not in plain.packed.columns
+    short = chunk_of([np.ones(2)], [True], 3, 4)  # after the end
+    assert short["action.foreseen"] == 0
+    assert not np.any(short["action.chunk"])
+
+
+@pytest.mark.parametrize("wrong", [{"every": -1}, {"chunk": 101}, {"format": "minari", "chunk": 4}])
+def test_frames_and_chunks_that_cannot_be_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"allowed|must be"):
+        collect.Config(**wrong)

@@ -1,10 +1,11 @@
-"""Data sets read by the libraries whose formats they are: unmodified lerobot 0.4.4 and Minari 0.5.4.
+"""Unmodified lerobot 0.4.4 and Minari 0.5.4 read our data sets; what lerobot trains on them acts here.
 
 Both are installed apart, once, in pytest's cache; where that is not possible the tests are skipped. lerobot
-asks for an older torch than ours, so it is installed without its dependencies, and those that reading needs
-are named here.
+asks for an older torch than ours, so it is installed without its dependencies, and those that reading and
+training need are named here.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -16,16 +17,20 @@ import pytest
 
 import envs
 from agents.dataset import Dataset
+from agents.remote import Remote, RemoteHyper
 from experiments import collect
+from experiments.evaluation import request_for
+from experiments.rollout import Rollouts, run_episodes
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[1]
 READERS = ROOT / "tests" / "conformance"
+SHIM = READERS / "shim"
 LEROBOT = """lerobot==0.4.4 datasets==4.1.1 pandas<2.4 huggingface-hub==0.35.3 fsspec==2025.9.0 dill==0.4.0
-multiprocess==0.70.16 accelerate<2 av==15.1.0 draccus==0.10.0 mergedeep pyyaml-include toml typing-inspect
-mypy-extensions jsonlines attrs deepdiff<9 orderly-set einops termcolor torchvision packaging<26 psutil
-python-dateutil pytz tzdata six xxhash requests urllib3 idna certifi charset-normalizer httpx httpcore h11
-anyio sniffio hf-xet"""
+multiprocess==0.70.16 accelerate<2 av==15.1.0 draccus==0.10.0 mergedeep pyyaml-include<2 toml typing-inspect
+mypy-extensions jsonlines attrs deepdiff<9 orderly-set einops termcolor torchvision==0.25.0 packaging<26
+psutil python-dateutil pytz tzdata six xxhash requests urllib3 idna certifi charset-normalizer httpx httpcore
+h11 anyio sniffio hf-xet imageio pyserial diffusers==0.35.2"""
 MINARI = ["minari==0.5.4", "h5py>=3.10", "typer"]
 COMMAND = ["--cameras", "tray,chuck", "--image-size", "64", "--workers", "1"]
 
@@ -54,11 +59,16 @@ def installed(cache, name, packages):
     return folder
 
 
+def environment(path):
+    """The environment of a process that has a folder before everything else on the path."""
+    shim = [SHIM] if (path / "torchvision").is_dir() else []
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [*shim, path, ROOT])), "HF_HUB_OFFLINE": "1"}
+
+
 def run(path, *command):
     """Run a Python command with a folder before everything else on the path."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(path), str(ROOT)])}
     command = [sys.executable, *map(str, command)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment(path), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -108,6 +118,88 @@ def test_lerobot_reads_what_we_collect(lerobot, tmp_path, frames):
             read["some observation.state"][:, 0], states[np.maximum(at - 1, starts)]
         )
         np.testing.assert_array_equal(read["batch action"], actions[:4])
+
+
+FILMS = """
+import sys, numpy
+from agents.dataset import Dataset
+data = Dataset(sys.argv[1])
+numpy.savez(sys.argv[2], **{k: data.image_array(k) for k, f in data.features.items() if f.is_image})
+"""
+
+
+def test_lerobot_reads_films_and_so_do_we(lerobot, tmp_path):
+    """The same episodes with pictures in parquet and in films: the same pixels, bit by bit."""
+    arguments = [*COMMAND, "--task", "PickPart", "--frames", "keys", "--episodes", "5", "--out"]
+    collect.main([*arguments, str(tmp_path / "png")])
+    run(lerobot, "-m", "experiments.collect", *arguments, tmp_path / "film", "--video")
+    run(lerobot, READERS / "read_lerobot.py", tmp_path / "film", tmp_path / "theirs.npz")
+    run(lerobot, "-c", FILMS, tmp_path / "film", tmp_path / "ours.npz")
+    data, film = Dataset(tmp_path / "png"), Dataset(tmp_path / "film")
+    videos = [name for name, feature in film.features.items() if feature.is_video]
+    assert videos == ["observation.images.tray", "observation.images.chuck"]
+    assert list(film.features) == list(data.features)
+    np.testing.assert_array_equal(film.column("executed"), data.column("executed"))
+    with np.load(tmp_path / "theirs.npz") as theirs, np.load(tmp_path / "ours.npz") as ours:
+        for name, feature in data.features.items():
+            if feature.is_image:
+                expected = data.image_array(name)
+                np.testing.assert_array_equal(ours[name], expected)
+                pictures = np.moveaxis(expected.reshape(*expected.shape[:3], -1), -1, 1)
+                np.testing.assert_array_equal(theirs[f"column {name}"], pictures.astype(np.float32) / 255)
+
+
+# Networks as small as they come: what is tested is the way, not the skill.
+TINY = {
+    "act": ["dim_model=32", "n_heads=4", "dim_feedforward=64", "n_encoder_layers=1", "n_vae_encoder_layers=1",
+            "chunk_size=8", "n_action_steps=8"],
+    "diffusion": ["down_dims=[32,64]", "num_inference_steps=2", "crop_shape=[56,56]"],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def demonstrations(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demonstrations") / "d"
+    arguments = ["--task", "PickPart", "--episodes", "2", "--cameras", "tray", "--image-size", "64"]
+    collect.main([*arguments, "--no-masks", "--workers", "1", "--out", str(folder)])
+    return folder
+
+
+@pytest.mark.parametrize("kind", TINY)
+def test_what_lerobot_trains_acts_here_and_served(lerobot, demonstrations, tmp_path, kind):
+    settings = [f"type={kind}", "device=cpu", "push_to_hub=false", "pretrained_backbone_weights=null"]
+    run(
+        lerobot, "-m", "lerobot.scripts.lerobot_train", "--dataset.repo_id=local/d",
+        f"--dataset.root={demonstrations}", *(f"--policy.{text}" for text in [*settings, *TINY[kind]]),
+        "--batch_size=4", "--num_workers=0", "--steps=2", "--save_freq=2",
+        f"--output_dir={tmp_path / 'trained'}",
+    )  # fmt: skip
+    policy = tmp_path / "trained" / "checkpoints" / "000002" / "pretrained_model"
+    arguments = ["--task", "PickPart", "--episodes", "1", "--workers", "1", "--out", tmp_path]
+    run(lerobot, "-m", "experiments.evaluate", policy, *arguments)
+    told = json.loads((tmp_path / "evaluation.json").read_text())
+    assert (told["n_episodes"], told["identity"]["policy"]["class"]) == (1, "agents.lerobot_policy:LeRobot")
+    if kind != "act":
+        return
+    command = [sys.executable, "-m", "experiments.serve", str(policy), "--task", "PickPart", "--port", "0"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment(lerobot),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        try:
+            line = server.stdout.readline()
+            url = next(word for word in line.split() if word.startswith("http")).rstrip(";")
+            client = Remote(RemoteHyper(url=url, cameras=("tray",), image_size=64, timeout_s=120.0))
+            request = request_for("PickPart", client.needs, split="seen", robot="lrmate200id")
+            (episode,) = run_episodes(request, Rollouts(client), [told["episodes"]["seed"][0]])
+        finally:
+            server.kill()
+    kept = {name: values[0] for name, values in told["episodes"].items()}
+    assert (episode.n_steps, episode.sum_reward) == (kept["steps"], kept["return"])
 
 
 def test_minari_reads_what_we_export(minari, tmp_path):

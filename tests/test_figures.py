@@ -82,10 +82,10 @@ def test_webp_clip(tmp_path):
 
 
 def test_mp4_clip_or_the_name_of_the_extra(tmp_path, monkeypatch):
-    if figures.find_spec("imageio_ffmpeg"):
+    if figures.video.available():
         write_clip(frames(), tmp_path / "clip.mp4", fps=20)
         assert (tmp_path / "clip.mp4").stat().st_size > 0
-    monkeypatch.setattr(figures, "find_spec", lambda name: None)
+    monkeypatch.setattr(figures.video, "available", lambda: False)
     with pytest.raises(UserError, match="extra 'video'"):
         write_clip(frames(), tmp_path / "none.mp4", fps=20)
     assert not (tmp_path / "none.mp4").exists()

@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
+import experiments.pool
 from agents.policy import Policy, PolicyError
 from agents.remote import Remote, RemoteHyper
 from agents.wire import LIMIT_BYTES, WireError, pack, unpack
@@ -15,6 +16,7 @@ from experiments import serve
 from experiments.errors import UserError
 from experiments.evaluation import request_for
 from experiments.rollout import Rollouts, run_episodes
+from tests.bench import LocalPool, bench
 
 
 class Chunks(Policy):
@@ -33,8 +35,8 @@ def serving():
     """Starts servers on free ports of loopback; all are gone afterwards."""
     started = []
 
-    def start(make, facts=None):
-        listening = serve.server(serve.Sessions(make), 0, facts or {})
+    def start(make, facts=None, space=None):
+        listening = serve.server(serve.Sessions(make, space), 0, facts or {})
         thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         started.append((listening, thread))
@@ -155,6 +157,23 @@ def test_the_longest_quiet_client_is_forgotten(serving, monkeypatch):
         clients[0].act({"a": np.zeros(1)})
 
 
+@pytest.mark.parametrize(
+    ("cameras", "size", "said"),
+    [(("tray",), 64, "refused: ValueError: calibration_chuck is missing"),
+     (("tray", "chuck"), 96, r"image_\w+ of shape \(96, 96, 3\): this policy sees \(64, 64, 3\)")],
+    ids=["camera", "size"],
+)  # fmt: skip
+def test_pictures_that_the_served_policy_does_not_know_are_one_line(serving, cameras, size, said):
+    needs = Remote(RemoteHyper(cameras=("tray", "chuck"), image_size=64)).needs
+    env = request_for("PickPart", needs).make()
+    _, url = serving(Chunks, space=env.observation_space)
+    env.close()
+    policy = Remote(RemoteHyper(url=url, cameras=cameras, image_size=size, timeout_s=30.0))
+    with pytest.raises(UserError, match=said) as error:
+        run_episodes(request_for("PickPart", policy.needs), Rollouts(policy, max_steps=3), [2_000_000])
+    assert "\n" not in str(error.value)
+
+
 class Bad(Policy):
     answers = {}  # noqa: RUF012
 
@@ -210,6 +229,42 @@ def test_server_gone_in_the_middle_is_the_users_to_know(serving):
     gone = Watched(policy._hyper)
     with pytest.raises(UserError, match="does not answer"):
         run_episodes(request, Rollouts(gone, max_steps=20), [2_000_000])
+
+
+class Closes(Policy):
+    """Ends its server in the middle of the third episode."""
+
+    n_episodes, listening = 0, None
+
+    def reset(self, instruction, seed):
+        Closes.n_episodes += 1
+        self.n_steps = 0
+
+    def act(self, observation):
+        self.n_steps += 1
+        if Closes.n_episodes == 3 and self.n_steps == 2:
+            threading.Thread(target=self.listening.shutdown).start()
+            raise ConnectionAbortedError("the machine went down")  # no answer: the handler dies
+        return np.zeros(5, np.float32)
+
+
+def test_a_server_gone_in_a_benchmark_leaves_the_finished_cells(serving, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(experiments.pool, "Pool", LocalPool)
+    monkeypatch.setattr("socketserver.BaseServer.handle_error", lambda *_: None)
+    Closes.n_episodes = 0
+    Closes.listening, url = serving(Closes)
+    agent = tmp_path / "mine.yaml"
+    agent.write_text(f"class: agents.remote:Remote\nurl: {url}\nobservation: flat\ntimeout_s: 5.0\n")
+    words = ("--splits", "seen", "nominal", "--episodes", "2", "--no-controls")
+    code, told = bench(tmp_path / "out", str(agent), *words)
+    assert code == 1
+    (failed,) = told["failed"]
+    finished = {"seen", "nominal"} - {failed["cell"]}
+    assert set(told["rows"][0]["cells"]) == finished
+    assert "does not answer" in failed["error"]
+    assert "\n" not in failed["error"]
+    assert len(list((tmp_path / "out" / "cells").glob("*.json"))) == 1
+    assert "FAILED" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

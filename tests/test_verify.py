@@ -160,7 +160,8 @@ def test_lots_can_be_verified_too(tmp_path):
     assert benchmark.main([*words, "--workers", "1", "--out", str(tmp_path / "b")]) == 0
     assert verify(tmp_path / "b" / "benchmark.json", 6) == MATCH
     edited(
-        tmp_path / "b" / "benchmark.json", lambda d: d["rows"][0]["episodes"]["return"].__setitem__(1, 0.0)
+        tmp_path / "b" / "benchmark.json",
+        lambda d: d["episodes"][0]["episodes"]["return"].__setitem__(1, 0.0),
     )
     assert verify(tmp_path / "b" / "benchmark.json", 6) == MISMATCH
 

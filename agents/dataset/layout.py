@@ -12,14 +12,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from agents import video
+
 VERSION = "v3.0"
 FORMAT = 1  # of meta/monozukuri.json
 FILES_IN_CHUNK = 1000
+VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 EPISODES_PATH = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 INFO, STATS, TASKS, OURS = "meta/info.json", "meta/stats.json", "meta/tasks.parquet", "meta/monozukuri.json"
 JOURNAL = "journal"
-DTYPES = ("float32", "float64", "int64", "bool", "string", "image")
+DTYPES = ("float32", "float64", "int64", "bool", "string", "image", "video")
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
@@ -32,9 +35,10 @@ class Feature:
     """What one column holds in each frame.
 
     Attributes:
-        dtype: "float32", "float64", "int64", "bool", "string", or "image" for uint8 pictures kept as PNG.
-        shape: Of one frame: () for one number, (n,) or (n, m) for more; of an image (height, width, 3), or
-            (height, width) for one number a pixel, such as a class.
+        dtype: "float32", "float64", "int64", "bool", "string", or for uint8 pictures "image", kept as PNG, or
+            "video", kept as a film of each episode that gives the same pixels back.
+        shape: Of one frame: () for one number, (n,) or (n, m) for more; of a picture (height, width, 3), of
+            an image also (height, width) for one number a pixel, such as a class.
         names: What the numbers of a vector are called; empty for no names.
     """
 
@@ -55,22 +59,31 @@ class Feature:
             raise DatasetError(
                 f"image of shape {self.shape}: (height, width, 3) or (height, width) is needed"
             )
+        if self.is_video and (len(self.shape) != 3 or self.shape[2] != 3):
+            raise DatasetError(f"video of shape {self.shape}: (height, width, 3) is needed")
         if self.dtype == "string" and self.shape:
             raise DatasetError(f"string of shape {self.shape}: () is needed")
-        if self.dtype != "image" and len(self.shape) > 2:
+        if not self.is_image and len(self.shape) > 2:
             raise DatasetError(f"shape {self.shape}: up to two sizes are allowed")
         if self.names and (len(self.shape) > 1 or len(self.names) != (self.shape or (1,))[0]):
             raise DatasetError(f"{len(self.names)} names for shape {self.shape}: one a number is needed")
 
     @property
     def is_image(self) -> bool:
-        """Whether it is kept as PNG."""
-        return self.dtype == "image"
+        """Whether it is a picture."""
+        return self.dtype in ("image", "video")
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it is a picture kept in a film, not in a column."""
+        return self.dtype == "video"
 
     @property
     def numpy(self) -> Any:
         """The NumPy type of its values."""
-        return {"image": np.uint8, "string": object}.get(self.dtype) or np.dtype(self.dtype)
+        if self.is_image:
+            return np.uint8
+        return object if self.dtype == "string" else np.dtype(self.dtype)
 
     @property
     def arrow(self) -> pa.DataType:
@@ -83,11 +96,12 @@ class Feature:
         # lerobot's two-dimensional columns are lists of lists without a fixed size.
         return pa.list_(pa.list_(kind)) if self.shape else kind
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, fps: int) -> dict[str, Any]:
         """The entry in `meta/info.json`."""
         if self.is_image:
             shape = [*self.shape, 1][:3]
-            return {"dtype": "image", "shape": shape, "names": ["height", "width", "channels"]}
+            entry = {"dtype": self.dtype, "shape": shape, "names": ["height", "width", "channels"]}
+            return {**entry, "info": _film_info(self.shape, fps)} if self.is_video else entry
         names = list(self.names) or None
         return {"dtype": self.dtype, "shape": list(self.shape) or [1], "names": names}
 
@@ -95,10 +109,19 @@ class Feature:
     def from_json(cls, entry: Mapping[str, Any]) -> Feature:
         """The feature of an entry in `meta/info.json`."""
         shape = tuple(entry["shape"])
-        if entry["dtype"] == "image":
-            return cls("image", shape[:2] if shape[2:] == (1,) else shape)
+        if entry["dtype"] in ("image", "video"):
+            return cls(entry["dtype"], shape[:2] if shape[2:] == (1,) else shape)
         names = entry.get("names")
         return cls(entry["dtype"], shape, tuple(names) if isinstance(names, list) else ())
+
+
+def _film_info(shape: tuple[int, ...], fps: int) -> dict[str, Any]:
+    """What lerobot notes of its films."""
+    height, width, _ = shape
+    return {
+        "video.height": height, "video.width": width, "video.codec": "h264", "video.pix_fmt": "gbrp",
+        "video.is_depth_map": False, "video.fps": fps, "video.channels": 3, "has_audio": False,
+    }  # fmt: skip
 
 
 # Columns that every data set has; the writer fills them in.
@@ -122,9 +145,21 @@ def check_features(features: Mapping[str, Feature]) -> None:
             raise DatasetError(f"feature name {name!r}: the writer fills in {', '.join(OWN)}")
 
 
+def check_films(features: Mapping[str, Feature]) -> None:
+    """Raise `DatasetError` where there are films, and the extra that they need is missing."""
+    films = [name for name, feature in features.items() if feature.is_video]
+    if films and not video.available():
+        raise DatasetError(f"{films[0]!r} is a video, which needs the extra 'video': {video.HINT}")
+
+
 def schema(features: Mapping[str, Feature]) -> pa.Schema:
     """The columns of a data file."""
-    return pa.schema([(name, feature.arrow) for name, feature in {**features, **OWN}.items()])
+    return pa.schema([(name, f.arrow) for name, f in {**features, **OWN}.items() if not f.is_video])
+
+
+def film_path(feature: str, number: int) -> str:
+    """The path of film `number` of a feature; those written here hold one episode each."""
+    return numbered(VIDEO_PATH.replace("{video_key}", feature), number)
 
 
 def numbered(pattern: str, number: int) -> str:
@@ -206,9 +241,8 @@ def read_info(folder: Path) -> tuple[dict[str, Any], dict[str, Feature]]:
         found = info.get("codebase_version")
         raise DatasetError(f"data set {str(folder)!r}: version {found!r}, allowed is {VERSION!r}")
     try:
-        if videos := [name for name, entry in info["features"].items() if entry["dtype"] == "video"]:
-            raise DatasetError(f"data set {str(folder)!r}: {videos[0]!r} is a video, images are needed")
         features = {name: Feature.from_json(e) for name, e in info["features"].items() if name not in OWN}
+        check_features(features)
         for key in ("total_episodes", "total_frames", "total_tasks", "fps"):
             info[key] = int(info[key])
     except (KeyError, TypeError, AttributeError) as error:

@@ -12,7 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-from agents.dataset.layout import IMAGE_TYPE, DatasetError, Feature
+from agents import video
+from agents.dataset.layout import IMAGE_TYPE, DatasetError, Feature, check_films
 
 QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 STATS = ("min", "max", "mean", "std", "count", *QUANTILES)
@@ -25,20 +26,21 @@ class Packed:
 
     Attributes:
         columns: Values by feature: arrays (T, ...), lists of text, or lists of PNG files.
+        films: MP4 files by feature.
         tasks: Instructions; frame i has `tasks[i % len(tasks)]`.
         extra: Plain facts about the episode.
         stats: Of each feature that is not text.
+        length: Frames.
+        fps: Frames a second.
     """
 
     columns: Mapping[str, Any]
+    films: Mapping[str, bytes]
     tasks: tuple[str, ...]
     extra: Mapping[str, Any]
     stats: Stats
-
-    @property
-    def length(self) -> int:
-        """Frames."""
-        return len(next(iter(self.columns.values())))
+    length: int
+    fps: int
 
 
 def pack(
@@ -46,6 +48,7 @@ def pack(
     frames: Mapping[str, Any],
     tasks: Sequence[str],
     extra: Mapping[str, Any] | None = None,
+    fps: int = 20,
 ) -> Packed:
     """Check an episode and encode its pictures.
 
@@ -55,13 +58,15 @@ def pack(
         tasks: Instructions; frame i has `tasks[i % len(tasks)]`: give one for all, one a frame, or
             paraphrases that frames take in turn. All of them are kept with the episode.
         extra: Plain facts (text, numbers, truth values, lists and mappings of them) about the episode.
+        fps: Frames a second.
 
     Raises:
-        DatasetError: for a name, shape or type that does not fit.
+        DatasetError: for a name, shape or type that does not fit; for films without the extra `video`.
     """
     if wrong := sorted(set(features) ^ set(frames)):
         state = "missing" if wrong[0] in features else "not a feature of this data set"
         raise DatasetError(f"episode: {wrong[0]!r} is {state}: needed are {', '.join(features)}")
+    check_films(features)
     if isinstance(tasks, str) or not tasks or not all(isinstance(t, str) and t for t in tasks):
         raise DatasetError(f"episode: tasks {tasks!r:.80}: one or more instructions are needed")
     lengths = {name: len(values) for name, values in frames.items()}
@@ -69,17 +74,33 @@ def pack(
         told = ", ".join(f"{name} {n}" for name, n in lengths.items())
         raise DatasetError(f"episode: as many frames in all, 1 or more, are needed: {told}")
     columns: dict[str, Any] = {}
+    films: dict[str, bytes] = {}
     stats: Stats = {}
     for name, feature in features.items():
         values = _checked(name, feature, frames[name])
         if feature.is_image:
             stats[name] = _picture_stats(values)
-            columns[name] = [encode(picture) for picture in values]
+            if feature.is_video:
+                films[name] = video.encode(values, fps, exact=True)
+            else:
+                columns[name] = [encode(picture) for picture in values]
         else:
             columns[name] = values
             if feature.dtype != "string":
                 stats[name] = _number_stats(values)
-    return Packed(columns, tuple(tasks), dict(extra or {}), stats)
+    n = next(iter(lengths.values()))
+    return Packed(columns, films, tuple(tasks), dict(extra or {}), stats, n, fps)
+
+
+def pictures_of(packed: Packed, name: str, feature: Feature) -> NDArray[np.uint8]:
+    """The pictures (T, *shape) of a packed episode, decoded again."""
+    found = np.empty((packed.length, *feature.shape), np.uint8)
+    if feature.is_video:
+        video.decode(packed.films[name], 0, packed.length, packed.fps, found)
+    else:
+        for picture, data in zip(found, packed.columns[name], strict=True):
+            decode(data, feature.shape, picture)
+    return found
 
 
 def _checked(name: str, feature: Feature, values: Any) -> Any:

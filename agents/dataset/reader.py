@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
+from agents import video
 from agents.dataset import layout
 from agents.dataset.journal import waiting
-from agents.dataset.layout import OWN, DatasetError, Feature, numbered, one_line
+from agents.dataset.layout import OWN, DatasetError, Feature, check_films, film_path, numbered, one_line
 from agents.dataset.pack import decode, from_arrow
 
 _DECODERS = 2
@@ -42,10 +43,10 @@ class Episode:
 
 
 class Dataset:
-    """A LeRobotDataset v3.0 on disk, with images in parquet; opening it reads no frame.
+    """A LeRobotDataset v3.0 on disk, its pictures in parquet or in films; opening it reads no frame.
 
     Episodes that a killed `Writer` left in its journal count. A data set by lerobot's own recorder is read
-    too, if it holds no videos; its episodes then have no `extra`.
+    too; its episodes then have no `extra`. Films need the extra `video`.
 
     Attributes:
         folder: Where it lies.
@@ -65,15 +66,22 @@ class Dataset:
         self.folder = Path(folder)
         info, self.features = layout.read_info(self.folder)
         self.fps, self.robot = info["fps"], str(info.get("robot_type"))
-        self.all_tasks, self.episodes = _read_tasks(self.folder)[: info["total_tasks"]], []
+        self.all_tasks = _read_tasks(self.folder)[: info["total_tasks"]]
+        self.episodes: list[Episode] = []
         extras, self.facts = self._read_ours(info["total_episodes"])
         self._files: list[Path] = []
+        # Of each video and episode: the film, and which of its pictures is the episode's first.
+        self._films: dict[str, list[tuple[Path, int]]] = {
+            n: [] for n, f in self.features.items() if f.is_video
+        }
         self._read_episodes(info, extras)
         self.n_files = len(self._files)
         self._rows = [_rows_in(path, self.features) for path in self._files]
         known = set(self.all_tasks)
         for path, told in waiting(self.folder, info["total_episodes"]):
             n, start, tasks = _rows_in(path, self.features), len(self), tuple(dict.fromkeys(told["tasks"]))
+            for name, films in self._films.items():
+                films.append((self.folder / film_path(name, len(self.episodes)), 0))
             self.episodes.append(Episode(start, start + n, tasks, told["extra"]))
             self.all_tasks += [task for task in tasks if task not in known]
             known.update(tasks)
@@ -117,6 +125,8 @@ class Dataset:
             raise DatasetError(
                 f"frame {int(wanted.min())} to {int(wanted.max())}: allowed are 0 to {len(self) - 1}"
             )
+        if feature.is_video:
+            return self._filmed(name, wanted)
         if name not in self._pictures:
             self._pictures[name] = self._encoded(name)
         return self._decoded(name, self._pictures[name], wanted)
@@ -125,6 +135,8 @@ class Dataset:
         """All pictures, decoded once: (N, h, w, 3) or (N, h, w) uint8."""
         if not self._feature(name).is_image:
             raise DatasetError(f"feature {name!r} is no image: use column()")
+        if self.features[name].is_video:
+            return self._filmed(name, np.arange(len(self)))
         return self._decoded(name, self._encoded(name), np.arange(len(self)))
 
     def tasks(self, indices: ArrayLike) -> list[str]:
@@ -180,6 +192,25 @@ class Dataset:
                 list(pool.map(work, range(_DECODERS)))
         return out
 
+    def _filmed(self, name: str, wanted: NDArray) -> NDArray[np.uint8]:
+        """Pictures out of films, each of which is read once, from the first that is wanted to the last."""
+        check_films({name: self.features[name]})
+        shape = self.features[name].shape
+        out = np.empty((len(wanted), *shape), np.uint8)
+        episode_of = np.searchsorted([e.start for e in self.episodes], wanted, side="right") - 1
+        for number in np.unique(episode_of).tolist():
+            at = np.flatnonzero(episode_of == number)
+            frames = wanted[at] - self.episodes[number].start
+            first, n = int(frames.min()), int(np.ptp(frames)) + 1
+            path, begin = self._films[name][number]
+            pictures = np.empty((n, *shape), np.uint8)
+            try:
+                video.decode(path, begin + first, n, self.fps, pictures)
+            except video.VideoError as error:
+                raise DatasetError(f"data set file {path}: {error}") from None
+            out[at] = pictures[frames - first]
+        return out
+
     def _read_ours(self, n: int) -> tuple[list[Any], dict[str, Any]]:
         path = self.folder / layout.OURS
         if not path.exists():
@@ -198,6 +229,8 @@ class Dataset:
         """The episodes in large files: as many as `info.json` counts, what follows was left by a crash."""
         needed = ["episode_index", "tasks", "dataset_from_index", "dataset_to_index"]
         needed += ["data/chunk_index", "data/file_index"]
+        places = ("chunk_index", "file_index", "from_timestamp")
+        needed += [f"videos/{name}/{place}" for name in self._films for place in places]
         number = 0
         while len(self.episodes) < info["total_episodes"]:
             path = self.folder / numbered(layout.EPISODES_PATH, number)
@@ -215,6 +248,10 @@ class Dataset:
                 data = self.folder / numbered(layout.DATA_PATH, file)
                 if data not in self._files[-1:]:
                     self._files.append(data)
+                for name, films in self._films.items():
+                    chunk, file, begin = (row[f"videos/{name}/{place}"] for place in places)
+                    film = self.folder / film_path(name, chunk * layout.FILES_IN_CHUNK + file)
+                    films.append((film, round(begin * self.fps)))
             number += 1
 
     def _check_counts(self, info: Mapping[str, Any]) -> None:
@@ -240,6 +277,7 @@ def _read_tasks(folder: Path) -> list[str]:
 def _rows_in(path: Path, features: Mapping[str, Feature]) -> int:
     """How many frames a data file holds, after a look at its columns."""
     columns, rows = layout.read_head(path)
-    if missing := sorted({*features, *OWN} - set(columns.names)):
+    kept = {name for name, feature in {**features, **OWN}.items() if not feature.is_video}
+    if missing := sorted(kept - set(columns.names)):
         raise DatasetError(f"data set file {path}: column {missing[0]!r} is missing")
     return rows

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from agents.dataset import layout
 from agents.dataset.journal import KEY, journal_file, read_waiting
-from agents.dataset.layout import OWN, DatasetError, Feature, numbered
+from agents.dataset.layout import OWN, DatasetError, Feature, film_path, numbered
 from agents.dataset.pack import STATS, Packed, combined, pack, to_arrow
 from agents.dataset.reader import Dataset
 from agents.files import write_whole
@@ -48,6 +48,7 @@ class Writer:
         facts: Mapping[str, Any] | None = None,
     ) -> None:
         layout.check_features(features)
+        layout.check_films(features)
         self.folder, self.features = Path(folder), dict(features)
         self.fps, self.robot, self.facts = int(fps), robot, dict(facts or {})
         self._tasks: dict[str, int] = {}
@@ -90,12 +91,12 @@ class Writer:
         self, frames: Mapping[str, Any], tasks: Sequence[str], extra: Mapping[str, Any] | None = None
     ) -> None:
         """Check an episode and put it on disk; see `pack` for the arguments and what it raises."""
-        self.add(pack(self.features, frames, tasks, extra))
+        self.add(pack(self.features, frames, tasks, extra, self.fps))
 
     def add(self, episode: Packed) -> None:
         """Put an episode that `pack` made ready on disk."""
-        if set(episode.columns) != set(self.features):
-            raise DatasetError("episode: it was packed for other features")
+        if {*episode.columns, *episode.films} != set(self.features) or episode.fps != self.fps:
+            raise DatasetError("episode: it was packed for other features, or other frames a second")
         number, n = self.n_episodes, episode.length
         for task in episode.tasks:
             self._tasks.setdefault(task, len(self._tasks))
@@ -107,11 +108,17 @@ class Writer:
             "index": self._n_frames + frame,
             "task_index": np.array([self._tasks[t] for t in episode.tasks])[frame % len(episode.tasks)],
         }
-        columns = [to_arrow(self.features[k], episode.columns[k]) for k in self.features]
+        columns = [
+            to_arrow(self.features[k], episode.columns[k]) for k in self.features if k in episode.columns
+        ]
         columns += [to_arrow(OWN[k], own[k]) for k in OWN]
         told = {"tasks": episode.tasks, "extra": episode.extra, "stats": episode.stats}
         schema = layout.schema(self.features).with_metadata({KEY: json.dumps(told).encode()})
         data = layout.to_bytes(pa.Table.from_arrays(columns, schema=schema))
+        for name, film in episode.films.items():  # before what makes the episode count
+            path = self.folder / film_path(name, number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, film)
         write_whole(journal_file(self.folder, number), data)
         self._extras.append(json.loads(json.dumps(episode.extra)))
         self._waiting.append(len(data))
@@ -143,7 +150,8 @@ class Writer:
         at = self._frames_kept
         for number in range(self._n_kept, self.n_episodes):
             table, told = read_waiting(journal_file(self.folder, number))
-            rows.append(_episode_row(number, at, len(table), self._next_file, told))
+            row = _episode_row(number, at, len(table), self._next_file, told)
+            rows.append(row | _film_row(self.features, number, len(table) / self.fps))
             tables.append(table.replace_schema_metadata(None))
             at += len(table)
         self._put(layout.DATA_PATH, layout.to_bytes(pa.concat_tables(tables).combine_chunks()))
@@ -187,8 +195,8 @@ class Writer:
             "fps": self.fps,
             "splits": {"train": f"0:{self._n_kept}"},
             "data_path": layout.DATA_PATH,
-            "video_path": None,
-            "features": {name: f.to_json() for name, f in {**self.features, **OWN}.items()},
+            "video_path": layout.VIDEO_PATH if any(f.is_video for f in self.features.values()) else None,
+            "features": {name: f.to_json(self.fps) for name, f in {**self.features, **OWN}.items()},
         }
         _write_json(folder / layout.INFO, info)
 
@@ -232,6 +240,13 @@ class Writer:
                 chunk, file = (int(name[-3:]) for name in (path.parent.name, path.stem))
                 if chunk * layout.FILES_IN_CHUNK + file >= self._next_file:
                     path.unlink()
+        for name, feature in self.features.items():
+            films = {self.folder / film_path(name, n) for n in range(self.n_episodes)}
+            for path in (
+                (self.folder / "videos" / name).glob("chunk-*/file-*.mp4") if feature.is_video else ()
+            ):
+                if path not in films:
+                    path.unlink()
         for path in self.folder.rglob(".*.tmp"):
             path.unlink()
 
@@ -270,11 +285,24 @@ def _episode_row(number: int, at: int, n: int, file: int, told: Mapping[str, Any
     }
 
 
+def _film_row(features: Mapping[str, Feature], number: int, duration_s: float) -> dict[str, Any]:
+    """Where an episode's films are: each is a file of its own."""
+    chunk, file = divmod(number, layout.FILES_IN_CHUNK)
+    place = {"chunk_index": chunk, "file_index": file, "from_timestamp": 0.0, "to_timestamp": duration_s}
+    return {
+        f"videos/{name}/{key}": value
+        for name, feature in features.items()
+        if feature.is_video
+        for key, value in place.items()
+    }
+
+
 def _episodes_table(rows: Sequence[Mapping[str, Any]], features: Mapping[str, Feature]) -> pa.Table:
     columns: dict[str, pa.Array] = {}
     for name in rows[0]:
         if name != "stats":
             kind = pa.list_(pa.string()) if name == "tasks" else pa.int64()
+            kind = pa.float64() if name.endswith("_timestamp") else kind
             columns[name] = pa.array([row[name] for row in rows], kind)
     for name, feature in features.items():
         if feature.dtype == "string":

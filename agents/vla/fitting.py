@@ -1,11 +1,9 @@
-"""Fits the network to looks: batches, losses, averaged weights, and a state to go on from."""
+"""Fits the network to looks: batches and losses."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from agents.vla.augment import Augmenter, AugmentSpec, dimmed
+from agents.vla.averaging import Averaged
 from agents.vla.closer import YAWS, unrolled
 from agents.vla.network import (
     HEIGHT_HIGH_M,
@@ -25,14 +24,15 @@ from agents.vla.network import (
 )
 from agents.vla.samples import Samples, joined
 
-_EMA_DECAY = 0.998
 # Width (cells) of the spot that heat is drawn to, and how far from it details are still learned.
 _SPOT = 0.7
 _NEAR = 0.25
 # Width (tokens) of the bell round a turn.
 _BELL = 1.5
-# How far off its place a closer look is taken while learning (pixels, standard deviation).
+# How far off its place a closer look is taken while learning (pixels, standard deviation); the share of these
+# looks that are at parts whose turn matters, which are the harder ones.
 _MISSED_PX = 0.4
+_TURNED = 2 / 3
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class FitSpec:
         half: Whether to compute in bfloat16 where that is as good.
         threads: Threads for linear algebra.
         closer: Closer looks in a batch, besides.
+        closer_rate: Highest learning rate of what says how these are turned.
         take_share: Share of looks for a part to take in a batch; the others are for where it goes.
     """
 
@@ -58,6 +59,7 @@ class FitSpec:
     threads: int = 2
     take_share: float = 0.75
     closer: int = 48
+    closer_rate: float = 3e-3
 
     def __post_init__(self) -> None:
         for name in ("batch", "threads"):
@@ -67,9 +69,11 @@ class FitSpec:
             raise ValueError(
                 f"rate {self.rate}, drop_words {self.drop_words}: allowed are 0 to 1 and 0 to 0.5"
             )
+        if not 0 < self.closer_rate < 1:
+            raise ValueError(f"closer_rate is {self.closer_rate}: allowed is 0 to 1")
 
 
-class Fitter:
+class Fitter(Averaged):
     """A network, its optimiser and the looks it learns from.
 
     Args:
@@ -90,55 +94,18 @@ class Fitter:
         seed: int,
         scenes: Samples | None = None,
     ) -> None:
-        torch.set_num_threads(fit.threads)
-        torch.manual_seed(seed)
+        rates = {"closer": fit.closer_rate}
+        super().__init__(lambda: Network(network).to(memory_format=torch.channels_last), fit, seed, rates)
         self.samples = joined(samples, scenes) if scenes is not None else samples
-        self.fit, self.seed = fit, seed
-        self.n_updates = 0
+        self.fit = fit
         self._take, self._put = (np.flatnonzero(samples.closes == c) for c in (1, 0))
         down, free = (self.samples.turns == 1.0) & (self.samples.closes == 1), self.samples.symmetry == 0
-        kinds = (np.flatnonzero(down & free), np.flatnonzero(down & ~free))
-        self._turned = [rows for rows in kinds if len(rows)]
+        self._free, self._turned = np.flatnonzero(down & free), np.flatnonzero(down & ~free)
         self._scenes = np.arange(len(samples), len(self.samples))
-        self.network = Network(network).to(memory_format=torch.channels_last)
-        self._params = list(self.network.parameters())
-        self._ema = [p.detach().clone() for p in self._params]
-        self._adam = torch.optim.AdamW(
-            self._params, fit.rate, betas=(0.9, 0.98), weight_decay=fit.weight_decay, fused=True
-        )
         self._augment = Augmenter(augment, samples.pictures.shape[1], seed)
 
-    def run(self, n_updates: int, n_total: int) -> dict[str, float]:
-        """Take gradient steps; return mean losses.
-
-        Args:
-            n_updates: How many.
-            n_total: How many there will be in all, which sets the learning rate.
-        """
-        sums: dict[str, float] = {}
-        self.network.train()
-        for _ in range(n_updates):
-            rng = np.random.default_rng([self.seed, self.n_updates])
-            for group in self._adam.param_groups:
-                group["lr"] = self.fit.rate * share_of_rate(self.n_updates / n_total)
-            losses = self._losses(rng)
-            total = sum(losses.values())
-            assert isinstance(total, Tensor)
-            self._adam.zero_grad(set_to_none=True)
-            total.backward()
-            torch.nn.utils.clip_grad_norm_(self._params, 5.0)
-            self._adam.step()
-            self.n_updates += 1
-            decay = min(_EMA_DECAY, self.n_updates / (self.n_updates + 10))
-            with torch.no_grad():
-                torch._foreach_lerp_(self._ema, self._params, 1 - decay)
-            for name, loss in losses.items():
-                sums[name] = sums.get(name, 0.0) + loss.item()
-        return {name: value / max(n_updates, 1) for name, value in sums.items()}
-
-    # --- One batch ----------------------------------------------------------------------------
-
-    def _losses(self, rng: np.random.Generator) -> dict[str, Tensor]:
+    def losses(self, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Losses of a batch of looks, disturbed."""
         batch = self.samples.take(self._drawn(rng))
         pictures = torch.from_numpy(batch.pictures).permute(0, 3, 1, 2).float() / 255
         pictures, pixels, turned = self._augment(
@@ -166,7 +133,8 @@ class Fitter:
             "close": 0.1 * functional.cross_entropy(said["close"].float(), torch.from_numpy(batch.closes)),
             "look": 0.1 * functional.cross_entropy(look.float(), torch.from_numpy(batch.cameras)),
         }
-        closer = self.fit.closer and self._turned and not self.network.spec.continuous
+        there = len(self._free) + len(self._turned)
+        closer = self.fit.closer and there and not self.network.spec.continuous
         return found | ({"closer": self.closer_loss(rng)} if closer else {})
 
     def _height_loss(self, said: Tensor, heights_m: NDArray) -> Tensor:
@@ -184,9 +152,11 @@ class Fitter:
         return ((1 - free) * off).mean() + 0.1 * functional.binary_cross_entropy_with_logits(said[:, 2], free)
 
     def closer_loss(self, rng: np.random.Generator) -> Tensor:
-        """The loss of closer looks at parts to take, half of them such as are turned: how they are turned."""
-        n = self.fit.closer // len(self._turned)
-        rows = np.concatenate([every[rng.integers(len(every), size=n)] for every in self._turned])
+        """The loss of closer looks at parts to take, most of them such as are turned: how they are turned."""
+        n = self.fit.closer
+        n_turned = 0 if not len(self._turned) else n if not len(self._free) else round(_TURNED * n)
+        drawn = ((self._free, n - n_turned), (self._turned, n_turned))
+        rows = np.concatenate([every[rng.integers(len(every), size=k)] for every, k in drawn if k])
         batch = self.samples.take(rows)
         pixels = torch.from_numpy(batch.pixels + rng.normal(0, _MISSED_PX, (len(rows), 2)))
         pictures = torch.from_numpy(batch.pictures).permute(0, 3, 1, 2).float() / 255
@@ -212,39 +182,6 @@ class Fitter:
         chance = rng.random(ids.shape[:2])[:, :, None]
         strange = rng.integers(1, self.network.spec.n_buckets, ids.shape) * (ids != 0)
         return np.where(chance < share, 0, np.where(chance < 2 * share, strange, ids))
-
-    # --- Results ------------------------------------------------------------------------------
-
-    def weights(self) -> dict[str, NDArray]:
-        """The averaged weights, by name."""
-        names = [name for name, _ in self.network.named_parameters()]
-        return {name: p.contiguous().numpy().copy() for name, p in zip(names, self._ema, strict=True)}
-
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
-        """Return what `restore` needs to go on exactly from here."""
-        arrays: dict[str, NDArray] = {}
-        for i, (p, ema) in enumerate(zip(self._params, self._ema, strict=True)):
-            arrays |= {f"net_{i}": p.detach().contiguous().numpy(), f"ema_{i}": ema.contiguous().numpy()}
-            for key, value in self._adam.state[p].items():
-                arrays[f"adam_{i}_{key}"] = value.contiguous().numpy()
-        return {"n_updates": self.n_updates}, arrays
-
-    def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> None:
-        """Take over what `state` returned."""
-        self.n_updates = int(values["n_updates"])
-        with torch.no_grad():
-            for i, (p, ema) in enumerate(zip(self._params, self._ema, strict=True)):
-                p.copy_(torch.from_numpy(np.array(arrays[f"net_{i}"])))
-                ema.copy_(torch.from_numpy(np.array(arrays[f"ema_{i}"])))
-                for key in ("step", "exp_avg", "exp_avg_sq"):
-                    if f"adam_{i}_{key}" in arrays:
-                        held = torch.from_numpy(np.array(arrays[f"adam_{i}_{key}"]))
-                        self._adam.state[p][key] = held if key == "step" else torch.empty_like(p).copy_(held)
-
-
-def share_of_rate(done: float) -> float:
-    """The learning rate over its highest: up over the first hundredth, down along a half cosine."""
-    return min(1.0, 100 * done + 0.01) * (0.02 + 0.49 * (1 + math.cos(math.pi * min(done, 1.0))))
 
 
 def spot(at: NDArray, n: int) -> Tensor:

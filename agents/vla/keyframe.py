@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import taught
-from agents.policy import Action, Needs, Observation, Policy, PolicyError, Thought
+from agents.policy import Action, Needs, Observation, Policy, Thought
 from agents.taught import ALARM, CLAMP, COMMANDED, FORCE, GRIPPED, PRESENT, ROTATION, SEAT, arrived, tool_yaw
+from agents.vla.checks import check_pictures, check_words
 from agents.vla.geometry import SURFACES_M, wrap
 from agents.vla.motion import DOOR_M, SLOW_M_S, Pose, fetch, is_inside, leave_seat, let_go, over, set_down
 from agents.vla.seeing import Seen, Seer, View
-from agents.vla.tokenizer import words
 
 CAMERAS = ("tray", "chuck")
 IMAGE_SIZE = 128
@@ -68,7 +68,7 @@ class Keyframe(Policy):
 
     def __init__(self, seer: Seer, cameras: Sequence[str] = CAMERAS, image_size: int = IMAGE_SIZE) -> None:
         self.seer = seer
-        self.needs = Needs("rgb", "ee_yaw", tuple(cameras), image_size=image_size)
+        self.needs = Needs("rgb", "ee_yaw", tuple(cameras), image_size=image_size, triggered=True)
         self.text = ""
         self.seen: Seen | None = None
         self.camera = ""
@@ -80,20 +80,7 @@ class Keyframe(Policy):
         Raises:
             PolicyError: If not, in one line.
         """
-        size = self.needs.image_size
-        held: Mapping[str, Any] = getattr(observation_space, "spaces", {})
-        for camera in self.needs.cameras:
-            picture = held.get(f"image_{camera}")
-            if picture is None or f"calibration_{camera}" not in held:
-                there = ", ".join(k.removeprefix("image_") for k in held if k.startswith("image_")) or "none"
-                raise PolicyError(
-                    f"camera {camera!r} is missing: this policy looks through it; there are {there}"
-                )
-            if picture.shape != (size, size, 3):
-                h, w = picture.shape[:2]
-                raise PolicyError(
-                    f"camera {camera!r} gives {w} x {h} pixels: this policy was learned with {size} x {size}"
-                )
+        check_pictures(observation_space, self.needs)
 
     def reset(self, instruction: str, seed: int) -> None:
         """Begin an episode: look first.
@@ -101,12 +88,7 @@ class Keyframe(Policy):
         Raises:
             PolicyError: For an instruction of which no word was ever met; an empty one is no mistake.
         """
-        found = words(instruction)
-        if instruction.strip() and self.seer.known and not self.seer.known.intersection(found):
-            raise PolicyError(
-                f"instruction {instruction!r}: not one known word; words met while learning are such as "
-                f"{', '.join(sorted(self.seer.known)[:8])}"
-            )
+        check_words(instruction, self.seer.known)
         self.text = instruction
         self.home: tuple[float, float, float] | None = None
         self.keys: list[Pose] = []

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from agents.dataset import Dataset, DatasetError, Episode
 from agents.taught import COMMANDED
 from agents.vla import geometry
+from agents.vla.pointing import hidden
+from agents.vla.seeing import HIDES_M
 from agents.vla.tokenizer import Tokenizer, words
 
-# A hand nearer than this in the plane to where it is about to close, or to put down what it holds, hides that
-# from a camera above.
-HIDES_M = 0.06
 # How much the picture of a camera that does not look down may be turned, of the largest turn.
 OBLIQUE = 0.4
 
@@ -148,7 +147,9 @@ def joined(one: Samples, other: Samples) -> Samples:
     return replace(one, **both, said=np.concatenate(said), known=one.known | other.known)
 
 
-def from_dataset(data: Dataset, tokenizer: Tokenizer, n_episodes: int | None = None) -> Samples:
+def from_dataset(
+    data: Dataset, tokenizer: Tokenizer, n_episodes: int | None = None, *, clear: bool = False
+) -> Samples:
     """Read demonstrations.
 
     Args:
@@ -156,6 +157,7 @@ def from_dataset(data: Dataset, tokenizer: Tokenizer, n_episodes: int | None = N
             through that of them which shows best what it is about.
         tokenizer: Words to numbers.
         n_episodes: How many episodes, from the first; None for all.
+        clear: Whether looks at a seat that the hand hides are left out.
 
     Raises:
         DatasetError: If something that is needed is not in it.
@@ -173,6 +175,8 @@ def from_dataset(data: Dataset, tokenizer: Tokenizer, n_episodes: int | None = N
         int(data.features[f"observation.images.{cameras[0]}"].shape[0]),
     )
     marks = [mark for episode in data.episodes[:n_episodes] for mark in _marks(episode, told)]
+    if clear:
+        marks = [m for m in marks if not hidden(told.hands[m.frame], told.positions[m.to], m.stage)]
     looks: list[Look] = []
     for camera in cameras:
         chosen = [mark for mark in marks if mark.camera == camera]

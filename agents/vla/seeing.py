@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from agents.vla import geometry
 from agents.vla.tokenizer import Tokenizer
 
+# A hand nearer than this in the plane to where it is about to close, or to put down what it holds, hides that
+# from a camera above.
+HIDES_M = 0.06
 # How much less likely (log) a turn is taken for every radian that it is farther from the hand's.
 _LAZY = 1.0
 

@@ -1,20 +1,24 @@
-"""Learns `vla-keyframe` from demonstrations: the expert's episodes, seen at their key poses."""
+"""Learns policies that see and read from demonstrations: what all of them share, and `vla-keyframe`."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from numpy.typing import NDArray
 
 from agents.catalog import AgentError
 from agents.learner import Demonstrations, Learner, Session
-from agents.policy import Needs
+from agents.policy import Needs, Policy
 from agents.vla.keyframe import CAMERAS, IMAGE_SIZE, Keyframe
 from agents.vla.seeing import Seer
 from agents.vla.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
+    from agents.dataset import Dataset
     from agents.vla.samples import Samples
 
 # Demonstrations where little is wanted: of all tasks, and at least of each.
@@ -37,8 +41,8 @@ UNDONE = ("LoadVise",)
 
 
 @dataclass(frozen=True)
-class KeyframeHyper:
-    """Hyper-parameters; those that `NetworkSpec`, `FitSpec` and `AugmentSpec` have too are explained there.
+class VlaHyper:
+    """Hyper-parameters of all of them; those that `FitSpec` and `AugmentSpec` have too are explained there.
 
     Attributes:
         demos: Episodes of the expert to learn from.
@@ -63,13 +67,6 @@ class KeyframeHyper:
     segment: int = 100
     validate_every: int = 6
     validate_episodes: int = 40
-    # the network
-    width: int = 32
-    deep: int = 64
-    blocks: int = 2
-    words: int = 48
-    film: bool = True
-    continuous: bool = False
     # fitting
     batch: int = 64
     rate: float = 2e-3
@@ -79,6 +76,7 @@ class KeyframeHyper:
     threads: int = 2
     take_share: float = 0.75
     closer: int = 48
+    closer_rate: float = 3e-3
     # disturbing pictures
     recolour: float = 0.6
     turn_deg: float = 30.0
@@ -105,17 +103,36 @@ class KeyframeHyper:
         return kind(**{**mine, **other})
 
 
-class VlaKeyframe(Learner):
-    """Learns where hands close and open, from demonstrations; a step is a look that is learned from."""
+class Fitted(Protocol):
+    """What is fitted, a segment at a time."""
+
+    @property
+    def n_updates(self) -> int:
+        """Gradient steps taken."""
+
+    def run(self, n_updates: int, n_total: int) -> dict[str, float]:
+        """Take gradient steps; return mean losses."""
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
+        """Return what `restore` needs to go on exactly from here."""
+
+    def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> None:
+        """Take over what `state` returned."""
+
+
+class Vla(Learner):
+    """Learns from demonstrations of the expert; a step is a look that is learned from."""
 
     controls = ("ee_yaw",)
-    hyper_class = KeyframeHyper
     unit = "looks learned from"
-    tasks = tuple(task for task in TASKS if task not in UNDONE)
+    name = ""
+    # What it can learn at all, one at a time or together.
+    allowed: ClassVar[tuple[str, ...]] = ("LoadChuck",)
+    hyper: VlaHyper
 
-    def __init__(self, hyper: KeyframeHyper = KeyframeHyper()) -> None:
+    def __init__(self, hyper: VlaHyper) -> None:
         self.hyper = hyper
-        self.needs = Needs("rgb", "ee_yaw", CAMERAS, image_size=IMAGE_SIZE)
+        self.needs = Needs("rgb", "ee_yaw", CAMERAS, image_size=IMAGE_SIZE, triggered=True)
 
     def take_on(self, task: str) -> None:
         """Take the tasks, and ask for the cameras that they need."""
@@ -128,21 +145,41 @@ class VlaKeyframe(Learner):
         return self.hyper.updates * self.hyper.batch
 
     def check(self) -> None:
-        """Raise an error if a task is not one of `TASKS`, or sizes and shares do not fit."""
+        """Raise an error if a task is not one of `allowed`, or sizes and shares do not fit."""
         from agents.vla.augment import AugmentSpec
         from agents.vla.fitting import FitSpec
-        from agents.vla.network import NetworkSpec
 
         for task in self.task.split(",") if self.task else ():
-            if task not in TASKS:
-                allowed = f"{', '.join(TASKS)}, several of them with commas, or all"
-                raise AgentError(f"agent 'vla-keyframe' cannot learn {task!r}: allowed are {allowed}")
+            if task not in self.allowed:
+                several = ", several of them with commas, or all" if self.tasks else ""
+                allowed = f"{', '.join(self.allowed)}{several}"
+                raise AgentError(f"agent {self.name!r} cannot learn {task!r}: allowed are {allowed}")
         try:
-            self.hyper.of(NetworkSpec)
+            self.sizes()
             self.hyper.of(FitSpec)
             self.hyper.of(AugmentSpec, noise=self.hyper.pixel_noise)
         except ValueError as error:
             raise AgentError(str(error)) from None
+
+    @abstractmethod
+    def sizes(self) -> Any:
+        """Return the networks' sizes.
+
+        Raises:
+            ValueError: For what cannot be.
+        """
+
+    @abstractmethod
+    def fitter(self, session: Session, data: Dataset) -> Fitted:
+        """Read demonstrations, and begin to learn from them.
+
+        Raises:
+            DatasetError: If something that is needed is not in them.
+        """
+
+    @abstractmethod
+    def policy(self, fitter: Any) -> Policy:
+        """Return the policy as it has been learned so far."""
 
     def demonstrations(self, *, quick: bool) -> Demonstrations:
         """What it wants to be shown."""
@@ -157,34 +194,38 @@ class VlaKeyframe(Learner):
             pairs=self.hyper.pairs,
         )
 
-    def _scenes(self, session: Session, tokenizer: Tokenizer) -> Samples:
+    def looks(self, session: Session, data: Dataset, network: Any, *, clear: bool = False) -> Any:
+        """Begin to learn where to point, from a data set and, if wanted, scenes that nobody works in."""
+        from agents.vla.augment import AugmentSpec
+        from agents.vla.fitting import FitSpec, Fitter
+        from agents.vla.samples import from_dataset
+
+        hyper = self.hyper
+        n = self.demonstrations(quick=session.quick).n_episodes
+        samples = from_dataset(data, Tokenizer(), n, clear=clear)
+        scenes = self._scenes(session) if hyper.grounding else None
+        augment = hyper.of(AugmentSpec, noise=hyper.pixel_noise)
+        return Fitter(samples, network, hyper.of(FitSpec), augment, session.seed, scenes)
+
+    def _scenes(self, session: Session) -> Samples:
         """Looks at scenes that nobody works in."""
         from agents.dataset import Dataset
         from agents.vla.samples import from_dataset
 
         n = 16 if session.quick else self.hyper.scenes
         wanted = replace(self.demonstrations(quick=session.quick), n_episodes=n)
-        return from_dataset(Dataset(session.scenes(wanted)), tokenizer, n)
+        return from_dataset(Dataset(session.scenes(wanted)), Tokenizer(), n)
 
     def learn(self, session: Session) -> None:
         """Collect what is missing, learn, keep the policy that does best on validation episodes."""
         from agents.dataset import Dataset, DatasetError
-        from agents.vla.augment import AugmentSpec
-        from agents.vla.fitting import FitSpec, Fitter
-        from agents.vla.network import NetworkSpec
-        from agents.vla.samples import from_dataset
 
-        hyper, tokenizer = self.hyper, Tokenizer()
-        wanted = self.demonstrations(quick=session.quick)
+        hyper = self.hyper
         try:
-            samples = from_dataset(Dataset(session.demonstrations(wanted)), tokenizer, wanted.n_episodes)
-            scenes = self._scenes(session, tokenizer) if hyper.grounding else None
+            wanted = self.demonstrations(quick=session.quick)
+            fitter = self.fitter(session, Dataset(session.demonstrations(wanted)))
         except DatasetError as error:
             raise AgentError(str(error)) from None
-        network = hyper.of(NetworkSpec, n_buckets=tokenizer.n_buckets)
-        augment = hyper.of(AugmentSpec, noise=hyper.pixel_noise)
-        fitter = Fitter(samples, network, hyper.of(FitSpec), augment, session.seed, scenes)
-        known = samples.known | (scenes.known if scenes else frozenset())
         if session.restored is not None:
             fitter.restore(*session.restored)
         n_total = max(session.n_steps // hyper.batch, 1)
@@ -196,10 +237,54 @@ class VlaKeyframe(Learner):
             metrics = {f"loss_{name}": loss for name, loss in losses.items()}
             number, last = -(-fitter.n_updates // n_segment), fitter.n_updates >= n_total
             if last or (number % hyper.validate_every == 0 and 2 * fitter.n_updates > n_total):
-                seer = Seer(asdict(network), fitter.weights(), tokenizer, known)
-                policy = Keyframe(seer, self.needs.cameras, self.needs.image_size)
+                policy = self.policy(fitter)
+                policy.needs = replace(self.needs)
                 episodes = session.validate(policy, n_validate).result()
                 metrics["success"] = sum(e.success for e in episodes) / len(episodes)
                 session.offer(policy, metrics["success"])
             session.report(**metrics)
             session.checkpoint(*fitter.state())
+
+
+def seer_of(fitter: Any) -> Seer:
+    """What a network for looks says where with, as it has been learned so far."""
+    return Seer(asdict(fitter.network.spec), fitter.weights(), Tokenizer(), fitter.samples.known)
+
+
+@dataclass(frozen=True)
+class KeyframeHyper(VlaHyper):
+    """Hyper-parameters of `vla-keyframe`; the rest is explained in `NetworkSpec`."""
+
+    width: int = 32
+    deep: int = 64
+    blocks: int = 2
+    words: int = 48
+    film: bool = True
+    continuous: bool = False
+
+
+class VlaKeyframe(Vla):
+    """Learns where hands close and open."""
+
+    name = "vla-keyframe"
+    hyper_class = KeyframeHyper
+    allowed = tuple(TASKS)
+    tasks = tuple(task for task in TASKS if task not in UNDONE)
+
+    def __init__(self, hyper: KeyframeHyper = KeyframeHyper()) -> None:
+        super().__init__(hyper)
+
+    def sizes(self) -> Any:
+        """Return the network's sizes."""
+        from agents.vla.network import NetworkSpec
+
+        return self.hyper.of(NetworkSpec, n_buckets=Tokenizer().n_buckets)
+
+    def fitter(self, session: Session, data: Dataset) -> Fitted:
+        """Read demonstrations, and begin to learn from them."""
+        fitted: Fitted = self.looks(session, data, self.sizes())
+        return fitted
+
+    def policy(self, fitter: Any) -> Policy:
+        """Return the policy as it has been learned so far."""
+        return Keyframe(seer_of(fitter), self.needs.cameras, self.needs.image_size)

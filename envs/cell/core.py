@@ -171,6 +171,8 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._now.command_tilt_rad, self._now.command_pan_rad = control.tilt_rad, control.pan_rad
         self._observer.begin(self._now)
         self._faults.begin(self.cell.draw)
+        # What comes late was taken in time.
+        self._observer.triggered = self.config.triggered and not self._faults.active
         observation, _, _, info = self._outcome(self._now)
         self._last = observation, {**info, **told}
         return self._last
@@ -295,9 +297,14 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
 
     @staticmethod
     def sides(part: str) -> int:
-        """Equal sides of a part's outline as its drawing shows it, 0 for round; `part` is its word."""
-        known = {**families(), **held_out(0)}
-        return next(t["medium"].symmetry for t in known.values() if t["medium"].word == part)
+        """Equal sides of a part's outline as its drawing shows it, 0 for round; `part` is its word.
+
+        Raises:
+            ValueError: for a word that no family goes by.
+        """
+        known = {t["medium"].word: t["medium"].symmetry for t in {**families(), **held_out(0)}.values()}
+        choice("part", part, tuple(known))
+        return known[part]
 
     @property
     def plan_controls(self) -> tuple[str, ...]:

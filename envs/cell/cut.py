@@ -8,7 +8,7 @@ off is too little to be seen, or felt by fingers.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -33,10 +33,15 @@ UNIT, PART = "machine", "part_0"
 @cache
 def process(across_mm: float) -> Process:
     """The process on a part of that size across."""
+    found = _as_written()
+    return replace(found, part=replace(found.part, size_mm=across_mm))
+
+
+@cache
+def _as_written() -> Process:
     read = data.read("machining", "tended_turning")
     named = read.content | {"name": "tended_turning", "sha256": read.sha256}
-    found = record(Process, named, read.source)
-    return replace(found, part=replace(found.part, size_mm=across_mm))
+    return record(Process, named, read.source)
 
 
 @dataclass(frozen=True)
@@ -75,19 +80,23 @@ class Cut:
     """
 
     def __init__(self, across_mm: float, oversize_mm: float, seed: int, *, nominal: bool) -> None:
-        self.process = process(across_mm)
-        lanes = split("nominal" if nominal else "seen").lanes(
-            np.array([seed], np.uint64), np.zeros(1, np.int64)
-        )
+        self.process, self._seed, self._nominal = process(across_mm), seed, nominal
         # A larger blank is cut deeper, and forces grow in proportion.
         self._deeper = 1.0 + oversize_mm / 2.0 / self.process.part.stock_mm
-        self._lanes = replace(lanes, hardness=lanes.hardness * self._deeper)
-        self._state = _on_a_day(self.process, lanes, nominal=nominal)
         self._apart_s = 60.0 * self.process.times.handling_min
         load = machine.nominal_load(self.process)
         self.cycle_s = 60.0 * float(load.cutting_min[0]) + self._apart_s
         self._off_axis_m = 0.0
         self.result: Result | None = None
+
+    @cached_property
+    def _day(self) -> tuple[Lanes, State]:
+        """Machine, bar and day; worked out when something is cut, which many an episode does not come to."""
+        lanes = split("nominal" if self._nominal else "seen").lanes(
+            np.array([self._seed], np.uint64), np.zeros(1, np.int64)
+        )
+        state = _on_a_day(self.process, lanes, nominal=self._nominal)
+        return replace(lanes, hardness=lanes.hardness * self._deeper), state
 
     def begin(self, ledger: Ledger) -> None:
         """The machine waits."""
@@ -108,7 +117,7 @@ class Cut:
         ready_kw = self.process.machine_spec.power_kw.ready
         if execution == "ACTIVE":
             self._off_axis_m = run_out_m / 2.0
-            under = machine.under_way(self.process, self._lanes, self._state, self._setting())
+            under = machine.under_way(self.process, *self._day, self._setting())
             kwh = float(under.energy_kwh[0]) + ready_kw * self._apart_s / 3600.0
             ledger.append(time_s, "cycle_start", UNIT)
             self._power(ledger, time_s, kwh * 3600.0 / self.cycle_s)
@@ -131,7 +140,8 @@ class Cut:
         )  # fmt: skip
 
     def _done(self) -> Result:
-        after, part, _ = machine.cut(self.process, self._lanes, self._state, self._setting())
+        lanes, state = self._day
+        after, part, _ = machine.cut(self.process, lanes, state, self._setting())
         spec, error_um = self.process.part, float(part.size_um[0])
         run_out_um = 2e6 * self._off_axis_m
         reached = 1e3 * self._off_axis_m < spec.stock_mm * self._deeper
@@ -141,7 +151,7 @@ class Cut:
             run_out_um=run_out_um,
             ra_um=float(part.ra_um[0]),
             good=bool(part.good[0]) and reached and run_out_um <= RUN_OUT_LIMIT_UM,
-            wear_share=float(after.used[0] - self._state.used[0]),
+            wear_share=float(after.used[0] - state.used[0]),
         )
 
     def _judge(self, ledger: Ledger, time_s: float, result: Result) -> None:

@@ -23,13 +23,14 @@ def furnish(world: World, layout: Layout, look: Look, back_m: float, *, alone: b
         back_m: How far the table reaches along y.
         alone: Whether no machine stands there, so that there is room for a backdrop.
     """
-    (x, y, z), covers = layout.tray_m, [look.cover(k) for k in range(4)]
-    bare = (covers[0] is not None, covers[1] is not None)
+    (x, y, z), (table, tray, _, _) = layout.tray_m, look.surfaces
+    bare = (bool(table), bool(tray))
     for name, shapes in scenery(layout.base_m, layout.slot_pitch_m, z, back_m, bare=bare).items():
         at, turn = ((x, y, 0.0), layout.tray_turn_rad) if name == "tray" else (ZERO, 0.0)
         world.add_fixed(name, shapes, Surface(0.4), xyz_m=at, yaw_rad=turn)
     if not world.visuals:
         return
+    covers = [look.cover(k) for k in range(4)]
     if look.clutter:
         world.add_fixed("clutter", heap(look.clutter))
     if look.backdrop and alone:

@@ -67,10 +67,10 @@ def _zoom(x_m: float, y_m: float, z_m: float) -> tuple[float, float, float, floa
 
 def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) -> list[float]:
     """True state in SI units, as named by `state_names`; forces in 100 N, lag in cm."""
-    hand = now.hand
+    hand, yaw = now.hand, now.command_yaw_rad
     cx, cy, cz = now.command_m
-    yaw = now.command_yaw_rad
-    f = hand.force_n
+    x, y, z = hand.position_m
+    fx, fy, fz = hand.force_n
     values = [
         *hand.q_rad,
         cx,
@@ -85,59 +85,62 @@ def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) ->
         float(now.closed),
         float(now.held),
         float(now.gripped),
-        f[0] * 0.01,
-        f[1] * 0.01,
-        f[2] * 0.01,
-        *((m - c) * 100 for m, c in zip(hand.position_m, now.command_m, strict=True)),
+        fx * 0.01,
+        fy * 0.01,
+        fz * 0.01,
+        (x - cx) * 100,
+        (y - cy) * 100,
+        (z - cz) * 100,
     ]
     if task.parts:
-        part = now.parts[0]
-        g, kind = part.grip_m, part.kind
-        n = kind.symmetry
+        part, others = now.parts[0], now.parts[1 : 1 + _OTHERS]
+        kind, n = part.kind, part.kind.symmetry
         turn = math.lcm(n, 2) * (part.yaw_rad + (math.pi / 2 if n == 6 else 0.0) - yaw) if n else 0.0
+        x, y, z = part.grip_m
+        dx, dy, dz = x - cx, y - cy, z - cz
         values += [
-            g[0] - cx,
-            g[1] - cy,
-            g[2] - cz,
+            dx,
+            dy,
+            dz,
             part.up[0],
             part.up[1],
             math.cos(turn),
             math.sin(turn),
-            g[2],
-            *_zoom(g[0] - cx, g[1] - cy, g[2] - cz),
+            z,
+            *_zoom(dx, dy, dz),
             kind.grip_across_m * 10,
             kind.chuck_across_m * 10,
             kind.height_m * 10,
         ]
-        for i in range(1, _OTHERS + 1):
-            if i < len(now.parts):
-                o = now.parts[i].grip_m
-                values += [o[0] - cx, o[1] - cy, 1.0]
-            else:
-                values += [0.0, 0.0, 0.0]
+        for other in others:
+            x, y, _ = other.grip_m
+            values += (x - cx, y - cy, 1.0)
+        values += (0.0, 0.0, 0.0) * (_OTHERS - len(others))
     if task.places:
-        goal, bottom = task.destination_m(cell, now), now.parts[0].bottom_m
-        off = [(a - b) for a, b in zip(bottom, goal, strict=True)]
-        values += [*(10 * d for d in off), *(a - b for a, b in zip(goal, now.command_m, strict=True))]
-        values += _zoom(off[0], off[1], off[2])
+        gx, gy, gz = task.destination_m(cell, now)
+        x, y, z = now.parts[0].bottom_m
+        dx, dy, dz = x - gx, y - gy, z - gz
+        values += (10 * dx, 10 * dy, 10 * dz, gx - cx, gy - cy, gz - cz, *_zoom(dx, dy, dz))
     if task.handle and cell.machine is not None:
-        handle = cell.machine.handle_m
-        to = [a - b for a, b in zip(handle, now.command_m, strict=True)]
-        values += [*to, *_zoom(to[0], to[1], to[2]), handle[0], cell.machine.door_m]
+        x, y, z = cell.machine.handle_m
+        dx, dy, dz = x - cx, y - cy, z - cz
+        values += (dx, dy, dz, *_zoom(dx, dy, dz), x, cell.machine.door_m)
     if task.machines and task.parts and cell.machine is not None:
-        machine, part = cell.machine, now.parts[0]
-        axis, n = machine.spec.chuck_m, part.kind.symmetry
-        turn = n * part.yaw_rad
+        machine, part, layout = cell.machine, now.parts[0], cell.layout
+        ax, ay, az = machine.spec.chuck_m
+        x, y, z = part.bottom_m
+        dx, dy, dz = x - ax, y - ay, z - az
+        turn = part.kind.symmetry * part.yaw_rad
         values += [
-            (part.bottom_m[0] - axis[0]) * 10,
-            (part.bottom_m[1] - axis[1]) * 10,
-            (part.bottom_m[2] - axis[2]) * 10,
+            dx * 10,
+            dy * 10,
+            dz * 10,
             math.cos(turn),
             math.sin(turn),
-            *_zoom(part.bottom_m[0] - axis[0], part.bottom_m[1] - axis[1], part.bottom_m[2] - axis[2]),
-            *_zoom(cell.layout.door_x_m - cx, axis[1] - cy, cell.layout.travel_z_m - cz),
-            axis[0],
-            axis[1],
+            *_zoom(dx, dy, dz),
+            *_zoom(layout.door_x_m - cx, ay - cy, layout.travel_z_m - cz),
+            ax,
+            ay,
             machine.grip * 0.5,
             machine.fixture.travel_m * 100,
             float(machine.part_present),
@@ -178,6 +181,7 @@ class StateObserver:
 
     def __init__(self, task: Task, joints: int, *, flat: bool, level: bool = False):
         self.task, self.flat = task, flat
+        self.triggered = False  # it has no pictures
         self._names = names = state_names(type(task), joints, level=level)
         n, g = len(names), len(task.tolerance)
         self._sizes = (n, n + g, n + 2 * g)
@@ -210,7 +214,7 @@ class StateObserver:
         """The observation of this step."""
         values = state(self.task, cell, now, self._previous)
         self._previous = now.command_m
-        flat = np.array(values + achieved + desired, np.float32)
+        flat = np.array([*values, *achieved, *desired], np.float32)
         np.minimum(np.maximum(flat, self._low, out=flat), self._high, out=flat)
         if self.flat:
             return flat

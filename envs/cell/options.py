@@ -26,7 +26,11 @@ def choice(what: str, value: object, allowed: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True)
 class CellConfig:
-    """Options of a cell environment, checked when made; `machine` "" is the one usual for the task."""
+    """Options of a cell environment, checked when made.
+
+    `machine` "" is the one usual for the task; `triggered`: a camera takes a picture when it is read, not
+    at every step, which saves whoever looks seldom most of the time (`signals.Triggered`).
+    """
 
     robot: str = "lrmate200id"
     machine: str = ""
@@ -40,6 +44,7 @@ class CellConfig:
     render_mode: str | None = None
     gripper: GripperSpec = field(default_factory=GripperSpec)
     stress: str = ""
+    triggered: bool = False
 
     def __post_init__(self) -> None:
         choice("robot", self.robot, ARMS)
@@ -59,6 +64,8 @@ class CellConfig:
             raise ValueError(f"image_size {self.image_size!r}: allowed are 64 to 512")
         if not isinstance(self.segmentation, bool):
             raise ValueError(f"segmentation {self.segmentation!r}: allowed are True, False")
+        if not isinstance(self.triggered, bool):
+            raise ValueError(f"triggered {self.triggered!r}: allowed are True, False")
         if self.segmentation and self.observation not in ("rgb", "rgbd"):
             raise ValueError("segmentation True: only with observation 'rgb' or 'rgbd'")
         if self.render_mode not in (None, "rgb_array", "human"):

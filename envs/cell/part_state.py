@@ -48,6 +48,6 @@ class PartState(NamedTuple):
 
     def run_out_m(self, axis_m: Sequence[float]) -> float:
         """Total run-out against a vertical axis: twice the largest eccentricity over the part's length."""
-        h = self.kind.height_m
-        bx, by = self.bottom_m[0] - axis_m[0], self.bottom_m[1] - axis_m[1]
-        return 2 * max(math.hypot(bx, by), math.hypot(bx + h * self.up[0], by + h * self.up[1]))
+        (x, y, _), (up_x, up_y, _), h = self.bottom_m, self.up, self.kind.height_m
+        bx, by = x - axis_m[0], y - axis_m[1]
+        return 2 * max(math.hypot(bx, by), math.hypot(bx + h * up_x, by + h * up_y))

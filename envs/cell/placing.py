@@ -53,8 +53,8 @@ class PlaceTask(Task):
 
     def placed(self, cell: Cell, now: Snapshot) -> bool:
         """Whether the part stands where it belongs, whoever holds it."""
-        off, gap, lean, *_ = self.achieved(cell, now)
-        return all(abs(v) <= t for v, t in zip((off, gap, lean), self.tolerance, strict=False))
+        (off, gap, lean, *_), (within, gap_m, lean_rad, *_) = self.achieved(cell, now), self.tolerance
+        return off <= within and abs(gap) <= gap_m and lean <= lean_rad
 
     def terms(self, cell: Cell, now: Snapshot) -> dict[str, float]:
         """Hand to part, held, part to place, standing there, let go and away."""

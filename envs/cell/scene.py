@@ -320,11 +320,12 @@ class Cell:
         assert machine is not None
         spec, (cx, cy, _) = machine.spec, machine.spec.chuck_m
         seats = []
-        for part, c in zip(parts, self.draw.candidates, strict=True):
-            p = upright(spec, part)
-            if abs(p.bottom_m[0] - cx) < 0.02:
-                off_m = math.hypot(p.bottom_m[0] - cx, p.bottom_m[1] - cy)
-                seats.append((sensed_gap_m(spec, p, c.across_m), off_m))
+        for k, part in enumerate(parts):
+            p = upright(spec, part) if self.level else part
+            x, y, _ = p.bottom_m
+            if abs(x - cx) < 0.02:
+                across_m = self.draw.candidates[k].across_m
+                seats.append((sensed_gap_m(spec, p, across_m), math.hypot(x - cx, y - cy)))
         machine.sense(seats, self.reaches_in(hand), self.period_s)
         still = max(map(abs, hand.dq_rad_s)) < STILL_RAD_S
         self.plc.scan(still, not self.arm.closed and hand.opening_m > 0.072, gripped, self.period_s)

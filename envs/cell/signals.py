@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, ItemsView, Iterator, Sequence, ValuesView
 from dataclasses import replace
 from typing import Any
 
@@ -34,11 +34,17 @@ CLASSES = ("nothing", "arm", "machine", "workholding", "fixture", "named part", 
 _CLASS_OF = {"arm": 1, "machine": 2, "backdrop": 2, "door": 2, "chuck": 3, "vise": 3, "part_0": 5}
 
 
+_NOT_YET = np.empty(0)
+
+
 class ImageObserver:
     """Pictures and the signals of a real cell; nothing privileged."""
 
     def __init__(self, joints: int, cameras: Sequence[str], size: int, *, depth: bool, labels: bool = False):
         self.cameras, self.size, self.depth, self.labels = tuple(cameras), size, depth, labels
+        # Whether a picture is taken when it is read, not at every step.
+        self.triggered = False
+        self._n_observed = 0
         entries: dict[str, spaces.Space[Any]] = {
             "agent_pos": box((joints + len(AGENT_POS_TAIL),), -1e4, 1e4),
             "joint_torque": box((joints,), -1e4, 1e4),
@@ -106,16 +112,91 @@ class ImageObserver:
             "instruction": encode(text),
         }
         for name in self.cameras:
-            picture = cell.world.camera(
-                cell.camera_spec(name, true=True), self.size, self.size, light=cell.light
-            )
-            result[f"image_{name}"] = picture.rgb
             result[f"calibration_{name}"] = projection(cell.camera_spec(name, true=False), self.size)
-            if self.depth:
-                result[f"depth_{name}"] = picture.depth_m.clip(0.0, 10.0)
-            if self.labels:
-                result[f"segmentation_{name}"] = _classes(cell)[picture.segmentation]
+        self._n_observed = number = self._n_observed + 1
+
+        def take(camera: str) -> Obs:
+            if number != self._n_observed:
+                raise RuntimeError(
+                    f"camera {camera!r}: its picture is gone with the next step: read it before"
+                )
+            return self._taken(cell, camera)
+
+        if self.triggered:
+            return Triggered(result, self._keys(), take)
+        for name in self.cameras:
+            result |= take(name)
         return result
+
+    def _keys(self) -> dict[str, str]:
+        """The camera of each entry that comes from a picture."""
+        kinds = ["image", *(["depth"] if self.depth else []), *(["segmentation"] if self.labels else [])]
+        return {f"{kind}_{name}": name for name in self.cameras for kind in kinds}
+
+    def _taken(self, cell: Cell, name: str) -> Obs:
+        """What one camera gives now."""
+        spec = cell.camera_spec(name, true=True)
+        picture = cell.world.camera(spec, self.size, self.size, light=cell.light)
+        taken: Obs = {f"image_{name}": picture.rgb}
+        if self.depth:
+            taken[f"depth_{name}"] = picture.depth_m.clip(0.0, 10.0)
+        if self.labels:
+            taken[f"segmentation_{name}"] = _classes(cell)[picture.segmentation]
+        return taken
+
+
+class Triggered(dict[str, npt.NDArray[Any]]):
+    """An observation whose pictures are taken when they are first read, until the next step.
+
+    To every reader it is the dict that it would be otherwise, pickled and copied it is one.
+
+    Args:
+        signals: What is there already.
+        keys: The camera of each entry to come.
+        take: Gives a camera's entries.
+    """
+
+    def __init__(self, signals: Obs, keys: dict[str, str], take: Callable[[str], Obs]):
+        super().__init__(signals)
+        for key in keys:
+            self[key] = _NOT_YET
+        self._left, self._take = dict(keys), take
+
+    def __getitem__(self, key: str) -> npt.NDArray[Any]:
+        """The entry; its camera is triggered at the first time."""
+        if key in self._left:
+            taken = self._take(self._left[key])
+            for name in taken:
+                del self._left[name]
+            self.update(taken)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The entry, or the default if there is none."""
+        return self[key] if key in self else default  # noqa: SIM401 (that would be this very method)
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys; being defined, it makes `{**observation}` read by `__getitem__`."""
+        return super().__iter__()
+
+    def values(self) -> ValuesView[Any]:  # type: ignore[override]
+        """All entries, every picture taken."""
+        return self._whole().values()
+
+    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
+        """All keys and entries, every picture taken."""
+        return self._whole().items()
+
+    def copy(self) -> Obs:
+        """A plain dict, every picture taken."""
+        return self._whole()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As a plain dict."""
+        return dict, (self._whole(),)
+
+    def _whole(self) -> Obs:
+        return {key: self[key] for key in self}
 
 
 class OnDemand:

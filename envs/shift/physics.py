@@ -7,7 +7,7 @@ The caller hands in, for each skill, a function that makes an environment with t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -210,7 +210,7 @@ def record(
     nested: bool,
     strength: int,
     moved: bool = True,
-    seeds: range | None = None,
+    seeds: Sequence[int] | None = None,
 ) -> Iterator[Row]:
     """Run full-physics cycles under one set of conditions, yielding each as it is done.
 

@@ -1,97 +1,116 @@
-"""Benchmarks of lots of parts on a machine tool: every agent on the same lots, with paired differences."""
+"""Benchmarks of lots of parts on a machine tool: every row on the same lots of every split, side by side."""
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agents.learner import Episode, Rollouts
+from agents.policy import Policy
 from experiments.benchmarking.cells import splits_of
-from experiments.errors import unknown
+from experiments.benchmarking.lot_table import Cell, figures
+from experiments.benchmarking.rows import Row, parse_rows
+from experiments.errors import UserError, unknown
+from experiments.pool import Job, Pool
 from experiments.receipts import episode_columns, made_by, policy_identity
+from experiments.rollout import SEED_STRIDE, EnvRequest, env_facts, episode_seed, run_episodes
 
 if TYPE_CHECKING:
     from experiments.benchmark import Config
 
+_QUICK_LOTS = 8
+_JOB_LOTS = 50
 
-def compare(config: Config) -> list[dict[str, Any]]:
-    """Return a row for each of `who` on each split."""
+
+@dataclass(frozen=True)
+class _Piece:
+    """One policy on one split."""
+
+    task: str
+    split: str
+    row: Row
+    who: str
+    policy: Policy
+    request: EnvRequest
+
+
+def compare(config: Config) -> dict[str, Any]:
+    """Return the table of `who` on the splits of the tasks: its rows, paired tests, and the episodes."""
     from tqdm import tqdm
 
-    from experiments.evaluation import evaluate_policy, prepared
-    from experiments.executor import Workers
-    from experiments.rollout import EnvRequest
     from experiments.run import usable_cores
 
-    EnvRequest(config.task).check()
-    known = splits_of(config.task)
-    for split in config.splits:
-        if split not in known:
-            raise unknown("split", split, known)
-    splits = config.splits or known
-    n = min(config.episodes, 8) if config.quick else config.episodes
-    jobs = {}  # all are made before any is run, so that a mistake in the last name costs nothing
-    for split in splits:
-        for who in config.who:
-            names = {"task": config.task, "split": split, "robot": "lrmate200id", "control": "ee_yaw"}
-            jobs[who, split] = prepared(who, names)
-    rows: list[dict[str, Any]] = []
-    bar = tqdm(total=n * len(jobs), desc="Benchmark", unit="episode", file=sys.stderr)
-    with bar:
-        for (who, split), (policy, request) in jobs.items():
-            with Workers(request, config.workers or usable_cores()) as workers:
-                summary, episodes = evaluate_policy(
-                    policy, workers, n, config.seed, lambda done: bar.update(len(done))
-                )
-                split_hash = workers.facts().split_hash
-            row = {"who": who, "task": request.name, "split": split, "split_hash": split_hash,
-                   "seed": config.seed, **summary, "values": _values(summary, episodes),
-                   "episodes": episode_columns(episodes),
-                   "identity": {"policy": policy_identity(who, policy), **made_by(request)}}  # fmt: skip
-            first = next((r for r in rows if r["split"] == split), None)
-            rows.append(row | ({"against_first": _against(row, first)} if first else {}))
-    return rows
+    pieces = list(_pieces(config))  # all are made before any is run: a mistake in the last name costs nothing
+    n = min(config.episodes, _QUICK_LOTS) if config.quick else config.episodes
+    bar = tqdm(total=n * len(pieces), desc="Benchmark", unit="lot", file=sys.stderr)
+    with bar, Pool(config.workers or usable_cores()) as pool:
+        found = _run(pool, pieces, n, config.seed, bar.update)
+    groups: dict[tuple[str, str, Row], list[int]] = {}
+    for i, piece in enumerate(pieces):
+        groups.setdefault((piece.task, piece.split, piece.row), []).append(i)
+    cells = [
+        Cell(task, split, row.name, row.learned, tuple(pieces[i].who for i in some), [found[i] for i in some])
+        for (task, split, row), some in groups.items()
+    ]
+    return {**figures(cells), "episodes": [_receipt(p, found[i]) for i, p in enumerate(pieces)]}
 
 
-def _values(summary: Mapping[str, Any], episodes: Sequence[Any]) -> list[float]:
-    """Return what is compared in pairs: a lot's score, or success."""
-    return [float(e.final["score"] if "lots" in summary else e.success) for e in episodes]
+def _pieces(config: Config) -> Iterator[_Piece]:
+    """Yield what is to be run, in the order of the table.
 
+    Raises:
+        UserError: For a task, a split or a name that is not there, or a row that fits no task.
+    """
+    from experiments.evaluation import prepared, read_run
 
-def _against(row: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the paired difference to the first on the same episodes."""
-    from experiments.stats import paired_difference
-
-    pair = paired_difference(row["values"], first["values"])
-    ends = list(pair.ci95) if math.isfinite(pair.ci95[0]) else None  # fewer than 6 pairs say nothing
-    return {"who": first["who"], "difference": pair.mean, "ci95": ends, "p": pair.p}
-
-
-def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the rows as lines for people."""
-    lots = any("lots" in row for row in rows)
-    heads = ("cost per good part", "good parts, %", "score") if lots else ("success, %",)
-    yield f"{'split':<18}{'who':<26}" + "".join(f"{head:>24}" for head in (*heads, "against the first"))
+    rows = parse_rows(config.who, standing=False)
+    tasks = config.tasks
     for row in rows:
-        yield f"{row['split']:<18}{Path(row['who']).name:<26}" + "".join(f"{c:>24}" for c in _cells(row))
+        if not any(str(read_run(who).get("task", task)) == task for who in row.who for task in tasks):
+            raise UserError(f"{row.name!r} was trained on another task than {', '.join(tasks)}")
+    for task in tasks:
+        known = splits_of(task)
+        for split in config.splits:
+            if split not in known:
+                raise unknown("split", split, known)
+        for split in config.splits or known:
+            for row in rows:
+                for who in row.who:
+                    # Runs of several tasks may stand in one row: each counts for its own.
+                    if str(read_run(who).get("task", task)) == task:
+                        names = {"task": task, "split": split, "robot": "lrmate200id", "control": "ee_yaw"}
+                        policy, request = prepared(who, names)
+                        yield _Piece(request.name, split, row, who, policy, request)
 
 
-def _cells(row: Mapping[str, Any]) -> Iterator[str]:
-    if "lots" in row:
-        for key, scale in (("cost_per_good_part", 1), ("share_good", 100), ("score", 1)):
-            some = row["lots"][key]
-            yield _interval(scale * some["mean"], [scale * end for end in some["ci95"]])
-    else:
-        yield _interval(100 * row["success_rate"], [100 * end for end in row["ci95"]])
-    if "against_first" in row:
-        yield _interval(row["against_first"]["difference"], row["against_first"]["ci95"])
-    else:
-        yield ""
+def _run(
+    pool: Pool, pieces: Sequence[_Piece], n: int, seed: int, on_done: Callable[[int], object]
+) -> dict[int, list[Episode]]:
+    """Return n episodes of each piece, by its number."""
+    jobs = []
+    for i, piece in enumerate(pieces):
+        limits = env_facts(piece.request).seeds["test"]
+        seeds = [episode_seed(limits, SEED_STRIDE * seed + k) for k in range(n)]
+        for at in range(0, n, _JOB_LOTS):
+            some = seeds[at : at + _JOB_LOTS]
+            jobs.append(Job((i, at), run_episodes, (piece.request, Rollouts(piece.policy, books=True), some)))
+    parts: dict[tuple[int, int], list[Episode]] = {}
+    for done in pool.run(jobs):
+        if done.error is not None:
+            raise done.error
+        parts[done.job.key] = done.value
+        on_done(len(done.value))
+    return {
+        i: [episode for at in range(0, n, _JOB_LOTS) for episode in parts[i, at]] for i in range(len(pieces))
+    }
 
 
-def _interval(value: float, ends: Sequence[float] | None) -> str:
-    if ends is None:
-        return f"{value:.2f}"
-    return f"{value:.2f} [{ends[0]:.2f}, {ends[1]:.2f}]"
+def _receipt(piece: _Piece, episodes: Sequence[Episode]) -> dict[str, Any]:
+    """What `--verify` runs again, and what tells whether it may."""
+    return {
+        "row": piece.row.name, "who": piece.who, "task": piece.task, "split": piece.split,
+        "split_hash": env_facts(piece.request).split_hash, "episodes": episode_columns(episodes),
+        "identity": {"policy": policy_identity(piece.who, piece.policy), **made_by(piece.request)},
+    }  # fmt: skip

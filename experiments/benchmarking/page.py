@@ -250,13 +250,14 @@ def _latency(rows: Sequence[Mapping[str, Any]]) -> str:
                 "yes" if late["in_time"] else "NO",
                 *(f"{100 * shares[name]:.0f}" for name in ("physics", "rendering", "inference", "python")),
                 f"{where['episodes_per_minute_per_core']:.0f}",
+                "" if (busy := where["episodes_per_cpu_minute"]) is None else f"{busy:.0f}",
             ]
         )
     if not body:
         return ""
     period = rows[0]["latency"]["period_ms"]
     head = ["row", "act(), median ms", "99 %, ms", f"within {period:.0f} ms", "physics %", "rendering %",
-            "inference %", "python %", "episodes / min / core"]  # fmt: skip
+            "inference %", "python %", "episodes / min / core", "episodes / CPU min"]  # fmt: skip
     return "<h2>Latency, and where the time goes</h2>" + _table(head, body)
 
 

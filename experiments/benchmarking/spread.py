@@ -62,10 +62,10 @@ def difference(a: Outcomes, b: Outcomes, seed: int = 0) -> Estimate:
         seed: Of the resampling.
     """
     rng = np.random.default_rng(seed)
-    weights_a, weights_b = (_weights(rng, len(next(iter(rows.values())))) for rows in (a, b))
+    weights_a, weights_b = (weights(rng, len(next(iter(rows.values())))) for rows in (a, b))
     means = []
     for name in a:
-        episodes = _weights(rng, a[name].shape[1])
+        episodes = weights(rng, a[name].shape[1])
         means.append(((weights_a @ a[name] - weights_b @ b[name]) * episodes).sum(axis=1))
     centre = float(np.mean([a[name].mean() - b[name].mean() for name in a]))
     n_pairs = sum(values.shape[1] for values in a.values())
@@ -79,15 +79,15 @@ def _size(cells: Outcomes) -> int:
 def _means(cells: Outcomes, seed: int) -> NDArray[np.float64]:
     """(resamples, cells) of success rates."""
     rng = np.random.default_rng(seed)
-    policies = _weights(rng, len(next(iter(cells.values()))))
+    policies = weights(rng, len(next(iter(cells.values()))))
     columns = []
     for values in cells.values():
-        episodes = _weights(rng, values.shape[1])
+        episodes = weights(rng, values.shape[1])
         columns.append(((policies @ values) * episodes).sum(axis=1))
     return np.stack(columns, axis=1)
 
 
-def _weights(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+def weights(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
     """(resamples, n) shares with which each of n is drawn."""
     counts: NDArray[np.float64] = rng.multinomial(n, np.full(n, 1 / n), N_RESAMPLES) / n
     return counts

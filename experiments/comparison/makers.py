@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from envs.shift.cycles import Group, Row, Table, load_table, merged, recorded_skills, write_table
 from envs.shift.handling import Skill
 from envs.shift.physics import FIRST_SEED, TASK_IDS, FullPhysicsHandling, group_of, record
+from experiments.comparison.pool import run_jobs
 from experiments.errors import UserError, unknown
 
 # Kinds of skill that ship: whether a new part type has to be taught, and what the computer draws.
@@ -16,6 +18,8 @@ _LEARNED_W = 200.0
 # Who unloads for a skill that cannot: a part in the machine is where it was taught, and no camera sees it.
 _UNLOADS = {"integrator": "taught"}
 STRENGTHS = (0, 1, 3, 5)
+# Cycles recorded at a time: so much is lost at most, and whoever must be taught is taught as often.
+_PIECE = 125
 
 
 def maker(who: str) -> Callable[[str, Mapping[str, Any]], tuple[Any, Any]]:
@@ -67,28 +71,68 @@ def record_cycles(
     file: Path,
     n: int,
     strengths: tuple[int, ...] = STRENGTHS,
-    on_done: Callable[[], None] | None = None,
+    workers: int = 1,
+    on_done: Callable[[int], None] | None = None,
 ) -> Table:
-    """Record cycles of an agent or run into a table; groups that are in the file already are kept.
+    """Record cycles of an agent or run into a table; those that are in the file already are kept.
 
     Args:
         who: An agent's name, or a run's directory.
-        file: The table, written after every group.
+        file: The table, written after every piece of a group.
         n: Cycles of each group.
         strengths: Of the disturbances.
-        on_done: Called after every cycle.
+        workers: Processes; what is recorded does not depend on how many.
+        on_done: Called with how many cycles have come to be there.
     """
     for strength in strengths:
         if not 0 <= strength <= 5:
             raise unknown("strength", strength, range(6))
     table = load_table(file) if file.exists() else Table(skill_named(who), ())
-    there = {(g.task, g.nested, g.strength) for g in table.groups}
+    kept = {
+        _conditions(g): {row.seed: row for row in g.rows} for g in table.groups if g.moved or not g.strength
+    }
+    jobs = []
     for group in groups_of(strengths):
-        if group in there:
-            continue
-        table = merged(table, [_recorded(who, group, n, on_done)])
+        left = [s for s in range(FIRST_SEED, FIRST_SEED + n) if s not in kept.get(group, {})]
+        jobs += [Piece(who, *group, tuple(left[i : i + _PIECE])) for i in range(0, len(left), _PIECE)]
+
+    def keep(piece: Piece, rows: list[Row]) -> None:
+        nonlocal table
+        group = (piece.task, piece.nested, piece.strength)
+        known = kept.setdefault(group, {})
+        known.update({row.seed: row for row in rows})
+        in_order = [known[seed] for seed in sorted(known)]
+        task, nested, strength = group
+        table = merged(table, [group_of(in_order, task=task, nested=nested, strength=strength)])
         write_table(table, file)
+        if on_done is not None:
+            on_done(len(rows))
+
+    if on_done is not None:
+        on_done(len(groups_of(strengths)) * n - sum(len(job.seeds) for job in jobs))
+    run_jobs(record_piece, jobs, workers, keep)
     return table
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Cycles to record: whose, under which conditions, and the seeds of their episodes."""
+
+    who: str
+    task: str
+    nested: bool
+    strength: int
+    seeds: tuple[int, ...]
+
+
+def record_piece(piece: Piece) -> list[Row]:
+    """Record a piece in this process."""
+    asked = {"task": piece.task, "nested": piece.nested, "strength": piece.strength}
+    return list(record(maker(piece.who), **asked, seeds=piece.seeds))  # type: ignore[arg-type]
+
+
+def _conditions(group: Group) -> tuple[str, bool, int]:
+    return group.task, group.nested, group.strength
 
 
 def groups_of(strengths: tuple[int, ...] = STRENGTHS) -> list[tuple[str, bool, int]]:
@@ -102,14 +146,3 @@ def groups_of(strengths: tuple[int, ...] = STRENGTHS) -> list[tuple[str, bool, i
         for nested in ((True, False) if task == "load" else (False,))
         for strength in strengths
     ]
-
-
-def _recorded(who: str, group: tuple[str, bool, int], n: int, on_done: Callable[[], None] | None) -> Group:
-    task, nested, strength = group
-    rows: list[Row] = []
-    seeds = range(FIRST_SEED, FIRST_SEED + n)
-    for row in record(maker(who), task=task, nested=nested, strength=strength, seeds=seeds):
-        rows.append(row)
-        if on_done is not None:
-            on_done()
-    return group_of(rows, task=task, nested=nested, strength=strength)

@@ -11,7 +11,6 @@ from typing import TypeVar
 from experiments.errors import UserError
 from experiments.executor import start_worker
 from experiments.ray_start import started
-from experiments.run import usable_cores
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -37,13 +36,13 @@ def run_jobs(
         jobs: What to do.
         workers: Number of processes.
         on_done: Called in this process.
-        executor: "processes", or "ray" for the machines of a Ray cluster.
+        executor: "processes", or "ray" for tasks of Ray's on this machine.
 
     Raises:
         UserError: for a job whose process died three times, and for Ray where it is not installed.
     """
     if executor == "ray":
-        _run_on_ray(function, jobs, on_done)
+        _run_on_ray(function, jobs, workers, on_done)
         return
     if workers <= 1 or len(jobs) <= 1:
         for job in jobs:
@@ -88,14 +87,17 @@ def _round(
     return done
 
 
-def _run_on_ray(function: Callable[[J], R], jobs: Sequence[J], on_done: Callable[[J, R], None]) -> None:
-    """The same on a Ray cluster, which does a dead machine's job again by itself."""
-    ray = started(usable_cores())
+def _run_on_ray(
+    function: Callable[[J], R], jobs: Sequence[J], workers: int, on_done: Callable[[J, R], None]
+) -> None:
+    """The same as Ray tasks; Ray does the job of a process that died again by itself."""
+    ray = started(workers)
     try:
         remote = ray.remote(max_retries=_TRIES)(function)
-        waiting = {remote.remote(job): job for job in jobs}
+        waiting: dict[Future[R], J] = {remote.remote(job).future(): job for job in jobs}
         while waiting:
-            (finished, *_), _ = ray.wait(list(waiting), num_returns=1)
-            on_done(waiting.pop(finished), ray.get(finished))
+            # Not Ray's own `wait`, in which a signal's handler may not raise.
+            for finished in wait(waiting, return_when=FIRST_COMPLETED)[0]:
+                on_done(waiting.pop(finished), finished.result())
     finally:
         ray.shutdown()

@@ -172,20 +172,25 @@ class Folder:
         """Return where a shift's ledger lies."""
         return self.path / mode / f"{Path(skill).stem}-{seed}.jsonl"
 
-    def begin(self, description: Mapping[str, Any]) -> None:
+    def begin(self, description: Mapping[str, Any], made_by: Mapping[str, Any]) -> None:
         """Write down what the study is, or check that it goes on as it began.
+
+        Args:
+            description: What is worked.
+            made_by: Code, libraries and machine; a study that goes on with others lists them all.
 
         Raises:
             UserError: where other shifts lie here.
         """
-        file = self.path / "study.json"
-        plain = to_plain(description)
+        file, plain, by = self.path / "study.json", to_plain(description), []
         if file.exists():
-            if json.loads(file.read_text(encoding="utf-8")) != plain:
+            kept = self.study()
+            by = kept.pop("made_by", [])
+            if kept != plain:
                 raise UserError(f"{self.path} holds the ledgers of another study: name another --out")
-            return
         self.path.mkdir(parents=True, exist_ok=True)
-        write_json_atomic(file, plain)
+        if (now := to_plain(made_by)) not in by:
+            write_json_atomic(file, {**plain, "made_by": [*by, now]})
 
     def study(self) -> dict[str, Any]:
         """Return what the ledgers are of.

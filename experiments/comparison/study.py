@@ -16,6 +16,7 @@ from experiments.comparison.results import Worked, compare_json
 from experiments.comparison.shifts import Folder, fingerprint, jobs_of, run_all, seeds_of, staffed
 from experiments.comparison.summing import Money, new_types, totals_of
 from experiments.errors import UserError, unknown, user_input
+from experiments.receipts import shifts_made_by
 from experiments.run import RunDirectory, manifest, usable_cores
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def compare(config: Config) -> Done:
     )
     if folder is None or not again_only:
         folder = Folder(directory / LEDGERS)
-        folder.begin(description(config, plan))
+        folder.begin(description(config, plan), shifts_made_by())
         run_all(
             jobs_of(plan.modes, plan.spec, plan.seeds, folder, plan.handling),
             plan.workers,

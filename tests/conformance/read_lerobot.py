@@ -11,12 +11,6 @@ folder, out = sys.argv[1:]
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-
-# The wheel of torchvision is built for another torch: its two compiled operators are declared, never called.
-library = torch.library.Library("torchvision", "DEF")
-library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-
 from lerobot.datasets.lerobot_dataset import LeRobotDataset  # noqa: E402
 
 name = "local/demonstrations"

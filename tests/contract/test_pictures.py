@@ -1,5 +1,7 @@
 """Pictures: what is drawn in layers is, bit for bit, what is drawn whole."""
 
+import pickle
+
 import cells
 import numpy as np
 import pytest
@@ -72,4 +74,42 @@ def test_joint_torques_are_observed():
     torques = observation["joint_torque"]
     # At rest the shoulder carries the arm, and each joint stays within what it can give.
     assert 1.0 < abs(torques[1]) < env.cell.arm_spec.joints[1].torque_nm
+    env.close()
+
+
+@pytest.mark.parametrize("env_id", envs.CELL_IDS)
+def test_a_triggered_camera_shows_what_it_would_have_shown(env_id):
+    options = {"observation": "rgbd", "segmentation": True, "cameras": ("tray", "chuck"), "image_size": 64}
+    always, asked = (cells.make(env_id, **options, triggered=how) for how in (False, True))
+    first, second = (env.reset(seed=5)[0] for env in (always, asked))
+    for step in range(25):
+        assert set(second) == set(first)
+        if step % 6 == 0:  # in between nobody looks
+            copies = {**second} if step % 12 else pickle.loads(pickle.dumps(second))
+            assert type(copies) is dict
+            for key, value in first.items():
+                assert np.array_equal(value, second[key]), (key, step)
+                assert np.array_equal(value, copies[key]), (key, step)
+                assert value.dtype == second[key].dtype
+        action = always.expert_action()
+        assert np.array_equal(action, asked.expert_action())
+        (first, *_), (second, _, over, *_) = (env.step(action) for env in (always, asked))
+        if over:
+            break
+    always.close()
+    asked.close()
+
+
+def test_a_triggered_picture_is_not_taken_too_late():
+    env = cells.make("Monozukuri/LoadChuck-v0", observation="rgb", cameras=("tray", "chuck"), triggered=True)
+    early, _ = env.reset(seed=1)
+    tray = early["image_tray"].copy()
+    env.step(env.expert_action())
+    assert np.array_equal(early["image_tray"], tray)  # taken in time
+    with pytest.raises(RuntimeError, match="camera 'chuck'"):
+        early["image_chuck"]
+    # What may be old when it comes was taken at its time.
+    env.close()
+    env = cells.make("Monozukuri/LoadChuck-v0", observation="rgb", triggered=True, stress="latency:3")
+    assert type(env.reset(seed=1)[0]) is dict
     env.close()

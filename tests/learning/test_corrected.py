@@ -7,19 +7,21 @@ import pytest
 import envs
 from agents import catalog
 from agents.corrected import BOUNDS, NEEDS, CorrectedRules, Corrector, Drift, corrected, n_features
-from agents.machining import CHANGE, CORRECTION, MEASURE
+from agents.machining import CHANGE, CORRECTION, DEPTH, MEASURE
 from agents.networks import MlpPolicy
 from agents.policy import Policy
-from agents.rl import Ppo, PpoHyper
+from agents.rl import Ppo, PpoHyper, Sac, SacHyper, Tqc
 from agents.sb3 import Model
 from experiments.batched_env import BatchedVecEnv
-from experiments.rollout import EnvRequest
+from experiments.rollout import EnvRequest, Rollouts, run_episode, run_episodes
 
 TASK = "TurnShafts"
 REQUEST = EnvRequest(TASK, {"split": "seen", "observation": "signals"})
 N_SIGNALS = 23
 SMALL = {"start": "machinist", "n_envs": 4, "horizon": 64, "segment": 1, "batch": 64, "epochs": 2,
          "hidden": (8,), "n_steps": 4096, "warm_up": 0}  # fmt: skip
+SMALL_SAC = {"start": "machinist", "her": False, "reward": "dense", "n_envs": 4, "segment": 64, "batch": 32,
+             "updates": 1, "hidden": (8,), "n_steps": 4096, "warm_up": 32, "buffer": 1024}  # fmt: skip
 
 
 def network(scale):
@@ -28,7 +30,7 @@ def network(scale):
     return MlpPolicy(layers, np.zeros(n), np.full(n, 20.0), "tanh")
 
 
-def made():
+def made(kind="ppo"):
     class Session:
         seed, n_done, n_steps, quick = 3, 0, 4096, False
 
@@ -38,16 +40,22 @@ def made():
         def advance(self, n_steps):
             self.n_done += n_steps
 
-    agent, session = Ppo(PpoHyper(**SMALL)), Session()
+    agent = Ppo(PpoHyper(**SMALL)) if kind == "ppo" else Sac(SacHyper(**SMALL_SAC))
+    session = Session()
     agent.task = TASK
     model = Model(agent._build, agent.hyper, session, agent._start(type("S", (), {"restored": None})()))
     model.needs, model.session, model.steps = agent.needs, session, agent._segment_steps(session)
     return model
 
 
+@pytest.fixture(scope="module", params=("ppo", "sac"))
+def kind(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def model():
-    return made()
+def model(kind):
+    return made(kind)
 
 
 def lot(env, policy, seed=4):
@@ -71,6 +79,38 @@ def test_without_corrections_it_is_the_rule_to_the_bit(task, rule):
     moved = lot(env, CorrectedRules(base, network(1.0)))[0]
     assert moved.shape == (env.unwrapped.process.n_parts, 8)
     assert np.abs(moved).max() <= 1
+
+
+@pytest.mark.parametrize("task", envs.PROCESS_IDS)
+def test_many_machines_get_the_actions_of_each_alone_to_the_bit(task):
+    policy = CorrectedRules(catalog.create("machinist", task.removeprefix("Monozukuri/")[:-3]), network(1.0))
+    request = EnvRequest(task, {"split": "unseen-machine", "observation": "signals"})
+    seeds = list(range(4))
+    together = run_episodes(request, Rollouts(policy), seeds)
+    env = request.make()
+    assert [run_episode(env, Rollouts(policy), seed) for seed in seeds] == together
+
+
+@pytest.mark.parametrize("task", envs.PROCESS_IDS)
+def test_a_rule_goes_on_from_what_it_asked_for_itself(task):
+    """On a machine that chatters: corrections of the depth must not be taken for the rule's own steps."""
+    rule = catalog.create("machinist", task.removeprefix("Monozukuri/")[:-3])
+    n, h = 24, rule.hyper
+    env = gymnasium.make_vec(task, num_envs=n, split="unseen-machine", observation="signals")
+    seen, _ = env.reset(seed=5)
+    corrector, last, n_loud = Corrector(rule, n), None, 0
+    for _ in range(30):
+        act, _ = corrector.see(seen)
+        loud = seen["vibration_mm_s"][:, 0] > h.shaking_mm_s
+        if last is not None:
+            back = np.clip(h.depth - last, -h.creep, h.creep)
+            wanted = np.clip(np.where(loud, last - h.back_off, last + back), -1.0, 1.0)
+            np.testing.assert_allclose(act[:, DEPTH], wanted, atol=1e-6)
+        last, n_loud = act[:, DEPTH].astype(float), n_loud + loud.sum()
+        moved = act.copy()
+        moved[:, DEPTH] = np.clip(moved[:, DEPTH] + 0.3, -1, 1)
+        seen = env.step(moved)[0]
+    assert 0 < n_loud < 30 * n  # it was heard, and it was quiet
 
 
 def test_it_forgets_the_last_lot_and_comes_back_from_disk_the_same(tmp_path):
@@ -157,8 +197,8 @@ def test_a_segment_counts_the_twins_steps_and_moves_the_policy(model):
     assert np.abs(policy.network.layers[-1][0]).max() > 0
 
 
-def test_a_run_that_goes_on_takes_the_same_steps(model):
-    other = made()
+def test_a_run_that_goes_on_takes_the_same_steps(model, kind):
+    other = made(kind)
     other.session.n_done = model.session.n_done
     assert other.restore(model.state(1, 0)) == (1, 0)
     for one in (model, other):
@@ -169,10 +209,59 @@ def test_a_run_that_goes_on_takes_the_same_steps(model):
         np.testing.assert_array_equal(bias, same)
 
 
-def test_the_agents_file_starts_from_the_machinist():
-    for task in (i.removeprefix("Monozukuri/").removesuffix("-v0") for i in envs.PROCESS_IDS):
-        agent = catalog.create("ppo", task)
-        assert agent.hyper.start == "machinist"
-        assert agent.needs.observation == "signals"
-        agent.check()
+@pytest.mark.parametrize("name", ["ppo", "sac"])
+@pytest.mark.parametrize("task", envs.PROCESS_IDS)
+def test_the_agents_file_starts_from_the_machinist(name, task):
+    agent = catalog.create(name, task.removeprefix("Monozukuri/").removesuffix("-v0"))
+    assert agent.hyper.start == "machinist"
+    assert agent.needs.observation == "signals"
+    agent.check()
+
+
+def test_elsewhere_nothing_changes():
     assert catalog.create("ppo", "Reach").needs.observation == "flat"
+    assert catalog.create("sac", "Reach").needs.observation == "state"
+
+
+def test_sac_rests_and_then_moves():
+    """Its actor stands still while the critics are new, and acts in a small spread instead of at random."""
+    agent = Sac(SacHyper(**SMALL_SAC | {"rest": 40}))
+    agent.task = TASK
+    model = made("sac")
+    resting = model.algorithm
+    resting._rest = 40
+    before = {k: v.clone() for k, v in resting.actor.state_dict().items()}
+    model.learn(0, model.steps)
+    assert 0 < resting._n_updates < 64
+    moved = [k for k, v in resting.actor.state_dict().items() if not (v == before[k]).all()]
+    assert moved
+    early = made("sac")
+    early.algorithm._rest = 10_000
+    early.learn(0, early.steps)
+    for k, v in early.algorithm.actor.state_dict().items():
+        assert (v == before[k]).all(), k
+    rows = early.algorithm.replay_buffer
+    assert np.abs(rows.actions[: rows.pos]).mean() < 0.4  # a uniform draw would give 0.5
+
+
+@pytest.mark.parametrize(
+    ("hyper", "message"),
+    [
+        ({"start": "machinist"}, "a rule has no goals to relabel"),
+        ({"temperature": 0.0}, "temperature is 0.0: it must be above 0"),
+        ({"rest": -1}, "rest is -1: allowed is 0 or more"),
+    ],
+)
+def test_sac_refuses_what_makes_no_sense(hyper, message):
+    with pytest.raises(ValueError, match=message):
+        SacHyper(**hyper)
+
+
+def test_sac_starts_from_rules_only_and_tqc_from_nobody():
+    dense = {"her": False, "reward": "dense"}
+    for kind, start, message in (
+        (Sac, "dagger", "allowed is a rule"),
+        (Tqc, "machinist", "allowed is nobody"),
+    ):
+        with pytest.raises(catalog.AgentError, match=message):
+            kind(SacHyper(start=start, **dense)).check()

@@ -4,7 +4,6 @@ import json
 from dataclasses import asdict, replace
 from types import SimpleNamespace
 
-import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -23,17 +22,13 @@ from agents.vla.samples import Samples, from_dataset
 from agents.vla.seeing import Seer, View, turn_of
 from agents.vla.tokenizer import Tokenizer
 from agents.vla.training import TASKS, UNDONE, KeyframeHyper, VlaKeyframe
-from experiments.collect import Config
-from experiments.collecting import recipe_of, sources_of
 from experiments.config import UserError
 from experiments.demonstrations import _scenes as looked_at
-from experiments.progress import Progress
-from experiments.recording import Recipe, Take, features_of, record, shown
+from experiments.recording import Recipe, features_of, shown
 from experiments.rollout import EnvRequest
-from experiments.run import RunDirectory
 from experiments.train import Config as TrainConfig
 from experiments.training import check, train
-from tests.learning.local import LocalSession, Stopped
+from tests.learning.local import Stopped, learn_on, show
 
 HYPER = KeyframeHyper(updates=12, batch=4, width=16, deep=16, blocks=1, words=16, threads=1, half=False)
 
@@ -49,17 +44,7 @@ def one_thread():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Two episodes of the expert, at key poses."""
-    folder = tmp_path_factory.mktemp("demos") / "set"
-    config = Config(frames="keys", noise=0.0, image_size=IMAGE_SIZE, cameras=",".join(CAMERAS))
-    source = sources_of(config)[0]
-    recipe = recipe_of(config, [source])
-    features = features_of(source.request, recipe)
-    with Writer(folder, features=features, fps=20, robot="lrmate200id") as writer:
-        for number in (0, 1):
-            done = record(recipe, Take(number, source.request, source.actor, seed=5, turn=number))
-            assert done.success
-            writer.add(done.packed)
-    return folder
+    return show(tmp_path_factory.mktemp("demos") / "set", VlaKeyframe(HYPER).demonstrations(quick=True))
 
 
 @pytest.fixture(scope="module")
@@ -191,42 +176,8 @@ def test_it_learns_two_episodes_by_heart(samples):
 # --- A run that is stopped -------------------------------------------------------------------------
 
 
-class Workers:
-    n = 1
-
-    def __init__(self):
-        self.request = EnvRequest("LoadChuck", {"split": "seen"})
-
-    def facts(self):
-        from experiments.rollout import EnvFacts
-
-        action = gymnasium.spaces.Box(-1, 1, (5,))
-        return EnvFacts(gymnasium.spaces.Dict({}), action, {"validation": (0, 9)}, 20, 300, None, None)
-
-    def submit(self, rollouts, seeds):
-        from agents.learner import Episode
-
-        class Done:
-            def result(self):
-                return [Episode(seed, True, 1, 0.0, 0.0) for seed in seeds]
-
-        return Done()
-
-
-def run(folder, out, *, stop_at=None, resume=False, hyper=HYPER, scenes=None):
-    out.mkdir(exist_ok=True)
-    agent = VlaKeyframe(hyper)
-    n_steps = agent.default_steps()
-    session = LocalSession(
-        Workers(), RunDirectory(out), Progress(n_steps, "", out / "tensorboard"), seed=3, n_steps=n_steps,
-        quick=True, checkpoint_s=0.0, demos=folder,
-    )  # fmt: skip
-    session.stop_at = stop_at
-    session.scenes = lambda wanted: str(scenes)
-    if resume and (out / "checkpoints" / "last.json").is_file():
-        session.restore()
-    with session:
-        agent.learn(session)
+def run(folder, out, *, hyper=HYPER, **other):
+    learn_on(VlaKeyframe(hyper), folder, out, **other)
 
 
 def left_by(out):

@@ -47,6 +47,17 @@ def test_a_fifth_less_cutting_time(handling_share, saving):
     assert 1 - after / before == pytest.approx(saving, abs=1e-3)
 
 
+def test_with_the_takt_given_only_standby_saves():
+    """Faster cutting leaves the fixed power on for as long: what saves is switching it off."""
+    fixed, cut_kw, standby, takt, cut = 3.0, 1.0, 0.5, 1.0, 0.8
+    before = energy.part_energy_kwh(fixed, cut_kw, cut, takt - cut)
+    faster = energy.part_energy_kwh(fixed, cut_kw / 0.8, 0.8 * cut, takt - 0.8 * cut)
+    assert faster == pytest.approx(before)
+    idle = takt - 0.8 * cut
+    off = energy.part_energy_kwh(fixed, cut_kw / 0.8, 0.8 * cut, 0.0) + energy.energy_kwh(standby, idle)
+    assert before - off == pytest.approx(energy.energy_kwh(fixed - standby, idle))
+
+
 def test_energy_and_standby():
     assert energy.energy_kwh([3.0, 6.0], [20, 10]) == pytest.approx([1.0, 1.0])
     pause = energy.standby_pays_above_min(2.0, 0.5, 0.1)

@@ -41,7 +41,7 @@ def test_a_lot_balances_and_costs_what_the_environment_says(task, agent):
     bare, ledger = env.unwrapped, env.unwrapped.ledger
     process, batch = bare.process, bare.batch
     assert check_balance(ledger, [process.machine]) == []
-    sums = lot_totals(env)
+    sums = lot_totals(env.unwrapped.ledger, env.unwrapped.process)
     assert sums.costs.total == pytest.approx(spent, rel=1e-9)
     assert sums.energy_kwh == pytest.approx(kwh, rel=1e-9)
     assert sums.times.calendar_s == pytest.approx(60.0 * batch.minutes[0], rel=1e-9)
@@ -81,7 +81,7 @@ def test_lanes_that_are_not_there_are_refused():
 
 def test_rows_of_a_benchmark_carry_the_figures():
     config = Config(("handbook", "machinist"), "TurnShafts", ("nominal",), episodes=4, workers=1)
-    rows = benchmark(config)
+    rows = benchmark(config)["rows"]
     for row in rows:
         assert {"quality", "cost", "delivery", "environment", "iso22400"} <= set(row["qcde"])
         assert row["qcde"]["quality"]["cpk"] is not None

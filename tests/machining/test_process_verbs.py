@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from agents.policy import Needs
 from envs.machining.lots import ACTIONS
 from experiments import evaluation
 from experiments.benchmarking import cells
-from experiments.rollout import EnvRequest
+from experiments.lot_books import lot_totals
+from experiments.rollout import EnvRequest, Rollouts, prepare, run_episode, run_episodes
 
 PROCESS_AGENTS = ("handbook", "tuned_rules", "machinist", "oracle")
 
@@ -61,8 +63,6 @@ def test_every_agent_runs_a_lot(env_id, agent):
         agent, {"task": task(env_id), "split": "seen", "robot": "lrmate200id", "control": "ee_yaw"}
     )
     assert "robot" not in request.options
-    from experiments.rollout import Rollouts, prepare, run_episode
-
     env = request.make()
     prepare(policy, env)
     episode = run_episode(env, Rollouts(policy), 2_000_000)
@@ -97,23 +97,53 @@ def test_a_machine_tool_has_no_arm_to_choose():
             evaluation.request_for("TurnShafts", needs, **options)
 
 
+@pytest.mark.parametrize("agent", PROCESS_AGENTS)
+@pytest.mark.parametrize("env_id", envs.PROCESS_IDS)
+def test_lots_side_by_side_come_out_as_one_after_another(env_id, agent):
+    names = {"task": task(env_id), "split": "unseen-machine", "robot": "lrmate200id", "control": "ee_yaw"}
+    policy, request = evaluation.prepared(agent, names)
+    assert policy.batched
+    seeds = list(range(2_000_000, 2_000_000 + (2 if agent == "oracle" else 5)))
+    together = run_episodes(request, Rollouts(policy, books=True), seeds)
+    env = request.make()
+    prepare(policy, env)
+    for seed, lot in zip(seeds, together, strict=True):
+        alone = run_episode(env, Rollouts(policy), seed)
+        totals = lot_totals(env.unwrapped.ledger, env.unwrapped.process)
+        assert replace(alone, totals=totals) == lot
+
+
 def test_benchmark_compares_on_the_same_lots(tmp_path):
     out = tmp_path / "b"
-    run = verb("benchmark", "handbook", "machinist", "--task", "TurnShafts", "--splits", "seen", "nominal",
-               "--episodes", "8", "--workers", "1", "--out", str(out))  # fmt: skip
+    run = verb("benchmark", "handbook", "machinist", "oracle", "--task", "TurnShafts,MillPockets", "--splits",
+               "seen", "nominal", "--episodes", "6", "--workers", "1", "--out", str(out))  # fmt: skip
     assert run.returncode == 0, run.stderr
-    rows = json.loads((out / "benchmark.json").read_text())["rows"]
-    assert [(r["who"], r["split"]) for r in rows] == [
-        (w, s) for s in ("seen", "nominal") for w in ("handbook", "machinist")
+    told, small = (json.loads((out / name).read_text()) for name in ("benchmark.json", "table.json"))
+    rows = {(r["task"], r["split"], r["row"]): r for r in told["rows"]}
+    assert list(rows) == [
+        (t, s, w)
+        for t in ("TurnShafts", "MillPockets")
+        for s in ("seen", "nominal")
+        for w in ("handbook", "machinist", "oracle")
     ]
-    for first, second in (rows[:2], rows[2:]):
-        assert first["split_hash"] == second["split_hash"]
-        differences = np.subtract(second["values"], first["values"])
-        assert second["against_first"]["difference"] == pytest.approx(differences.mean())
-        low, high = second["against_first"]["ci95"]
-        assert low <= differences.mean() <= high
-        assert "against_first" not in first
-    assert run.stdout.count("machinist") == 2
+    scores = {(e["task"], e["split"], e["row"]): -np.array(e["episodes"]["return"]) / 64
+              for e in told["episodes"]}  # fmt: skip
+    for key, row in rows.items():
+        assert row["n_lots"] == 6
+        assert row["cost"]["mean"] == pytest.approx(scores[key].mean())
+        assert ("gap_closed" in row) == (row["row"] == "machinist")
+        assert ("more_than_seen" in row) == (row["split"] == "nominal")
+    for test in told["paired"]:
+        place = (test["task"], test["split"])
+        difference = scores[*place, test["a"]] - scores[*place, test["b"]]
+        assert test["difference"]["mean"] == pytest.approx(difference.mean())
+        assert test["difference"]["ci95"][0] <= difference.mean() <= test["difference"]["ci95"][1]
+        assert test["p"] <= test["p_holm"] <= 1
+    assert len(told["paired"]) == 4 * 3
+    assert small["paired"] == told["paired"]
+    assert "episodes" not in small
+    assert (out / "table.md").read_text().count("| machinist |") == 2
+    assert run.stdout.count("machinist") == 4
 
 
 def test_benchmark_says_in_one_line_what_is_wrong(tmp_path):
@@ -121,6 +151,8 @@ def test_benchmark_says_in_one_line_what_is_wrong(tmp_path):
         ([], "nobody to benchmark"), (["hanbook"], "did you mean 'handbook'"),
         (["handbook", "handbook"], "more than once"), (["handbook", "--task", "Turn"], "unknown task"),
         (["handbook", "--splits", "sen"], "split 'sen'"),
+        (["handbook", "--task", "TurnShafts,Reach"], "'Reach' is done in a cell"),
+        (["handbook", "--task", "TurnShafts,TurnShafts"], "one is there twice"),
     ):  # fmt: skip
         run = verb("benchmark", *words, "--out", str(tmp_path / "x"))
         assert run.returncode == 2, words

@@ -91,6 +91,14 @@ def test_the_best_speeds_are_best():
     assert cheapest < fastest
 
 
+def test_least_cost_of_the_same_bar():
+    """Groover's example goes on: 30 an hour and 3 an edge give 56 min, 42.3 m/min and 11.26 a piece."""
+    speed, life = wear.min_cost_speed(0.125, 70, **COSTS)
+    assert life == pytest.approx(56)
+    assert speed == pytest.approx(42.3, abs=0.05)
+    assert wear.turning_economics(speed, **BAR, **COSTS)[1] == pytest.approx(11.26, abs=0.01)
+
+
 def test_cost_is_time_at_the_rate_and_edges():
     speed = 50.0
     cycle, cost = wear.turning_economics(speed, **BAR, **COSTS, whole_parts=False)

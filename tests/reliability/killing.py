@@ -7,6 +7,7 @@ The libraries are imported once; a process is forked for each attempt. Prints a 
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import random
@@ -15,10 +16,12 @@ import sys
 import time
 from pathlib import Path
 
+from agents import catalog
 from agents.imitation import Bc, Dagger, ImitationHyper
+from agents.learner import Learner
 from agents.policy import Policy
 from agents.rl import Ppo, PpoHyper, Sac, SacHyper, Tqc
-from tests.learning.local import run
+from tests.learning import local
 from tests.reliability.faults import Faults, in_a_child
 
 SMALL = (16, 16)
@@ -26,10 +29,50 @@ N_STEPS = {
     "bc": 900, "dagger": 900, "ppo": 768, "ppo with a start": 1000,
     "sac": 800, "sac her": 800, "tqc": 800, "tqc her": 800,
 }  # fmt: skip
+# What makes an agent learn little, by the names of hyper-parameters: it takes those that it has.
+LITTLE = {
+    "updates": 40, "batch": 4, "width": 16, "deep": 16, "blocks": 1, "words": 16, "threads": 1, "half": False,
+}  # fmt: skip
+
+# Of a training that is killed in every call: three checkpoints are enough for the last two to be kept.
+FEW = 0.5
+
+
+def series():
+    """The agents that are killed: those above in their variants, and every other learner of the catalog."""
+    learners = [name for name in catalog.names() if issubclass(catalog.kind(name), Learner)]
+    return [*N_STEPS, *(name for name in learners if name not in N_STEPS)]
+
+
+def little(name):
+    """A learner of the catalog that learns from demonstrations, made small."""
+    names = {f.name for f in dataclasses.fields(catalog.kind(name).hyper_class)}
+    return catalog.create(name, "LoadChuck", hyper={k: v for k, v in LITTLE.items() if k in names})
+
+
+def run(name, here, out, *, resume=False, share=1.0):
+    """Learn, for a share of the steps; what is shown is shared by all runs."""
+    agent = make(name, here)
+    if name in N_STEPS:
+        local.run(agent, out, int(share * N_STEPS[name]), resume=resume)
+        return
+    shown = here / "shown"
+    if not shown.exists():
+        local.show(shown, agent.demonstrations(quick=True))
+    local.run(
+        agent,
+        out,
+        int(share * agent.default_steps()),
+        resume=resume,
+        workers=local.ShownWorkers(),
+        demos=shown,
+    )
 
 
 def make(name, folder):
     """An agent that learns little, and is soon done with it."""
+    if name not in N_STEPS:
+        return little(name)
     teacher, first = folder / "teacher.yaml", folder / "first.yaml"
     teacher.write_text("class: tests.learning.standin:StandInExpert\n")
     first.write_text(f"class: agents.imitation:Dagger\nteacher: {teacher}\nhidden: [16, 16]\n")
@@ -54,12 +97,12 @@ def left_by(folder):
     return (folder / "metrics.jsonl").read_text(), weights
 
 
-def start(name, here, out, *, resume):
+def start(name, here, out, *, resume, share=1.0):
     """Fork a process that trains; return its id."""
     child = os.fork()
     if child == 0:
         try:
-            run(make(name, here), out, N_STEPS[name], resume=resume)
+            run(name, here, out, resume=resume, share=share)
         except BaseException as error:
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
             os._exit(99)
@@ -103,18 +146,18 @@ def killed_at_random(name, here, n_kills):
 def killed_in_every_call(name, here):
     """Kill a run before each of its calls, and torn in the middle of its writes."""
     with Faults() as faults:  # the count is that of a whole run
-        run(make(name, here), here / "whole", N_STEPS[name])
+        run(name, here, here / "whole", share=FEW)
     whole, same, kills = left_by(here / "whole"), True, 0
     for at, call in enumerate(faults.names, 1):
         out = here / f"call {at}"
 
         def stopped(out=out, at=at, call=call):
             with Faults(at, "tear" if call == "write" else "kill"):
-                run(make(name, here), out, N_STEPS[name])
+                run(name, here, out, share=FEW)
 
         assert in_a_child(stopped) == -signal.SIGKILL
         kills += 1
-        assert ended(start(name, here, out, resume=out.exists()), 600)
+        assert ended(start(name, here, out, resume=out.exists(), share=FEW), 600)
         same = same and left_by(out) == whole
     return {"agent": name, "kills": kills, "same": same}
 
@@ -122,7 +165,7 @@ def killed_in_every_call(name, here):
 def main():
     """Do what the command line says."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("agent", choices=N_STEPS)
+    parser.add_argument("agent", choices=series())
     parser.add_argument("folder", type=Path)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--every-call", action="store_true")

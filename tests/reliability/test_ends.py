@@ -1,6 +1,9 @@
 """Before the first reset, after the end and after `close`: an error, never a number that means nothing."""
 
 import ast
+import os
+import subprocess
+import sys
 
 import gymnasium
 import numpy as np
@@ -43,3 +46,31 @@ def test_nothing_depends_on_the_clock_on_the_wall():
                      isinstance(node, ast.Call)}  # fmt: skip
             dated = {c for c in calls if c in ("time.time", "datetime.now", "datetime.utcnow", "date.today")}
             assert not dated or path.name == "run.py", f"{path}: {dated}"
+
+
+MAKE = """
+import os, signal, gymnasium, envs
+env = gymnasium.make("Monozukuri/LoadChuck-v0", observation="rgb", image_size=64)
+env.reset(seed=0)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+LEARN = [
+    *("-m", "experiments.train", "--task", "Reach", "--agent", "sac", "--quick", "--no-clip"),
+    *("--episodes", "1", "--workers", "1", "--out"),
+]
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [(["-c", MAKE], -9), pytest.param(LEARN, 0, marks=pytest.mark.slow)],
+    ids=["killed", "learned"],
+)
+def test_nothing_stays_in_the_folder_for_temporary_files(tmp_path, command, code):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    told = os.environ | {"TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"}
+    where = [str(tmp_path / "run")] if command is LEARN else []
+    done = subprocess.run([sys.executable, *command, *where], cwd=ROOT, env=told, capture_output=True)
+    assert done.returncode == code, done.stderr[-400:]
+    # PyTorch keeps one cache for all processes of a user.
+    assert [p for p in scratch.iterdir() if not p.name.startswith("torchinductor")] == []

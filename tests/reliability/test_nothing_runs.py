@@ -131,14 +131,22 @@ sys.addaudithook(hook)
 """
 
 
-def test_a_verb_with_its_workers_neither_listens_nor_calls(tmp_path):
+VERBS = {
+    "evaluate": ["random", "--task", "Reach", "--episodes", "2"],
+    "train": ["--task", "tests.learning.standin:StandInReach-v0", "--agent", "ppo", "--quick",
+              "--steps", "600", "--episodes", "2", "--no-clip"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["evaluate", pytest.param("train", marks=pytest.mark.slow)])
+def test_a_verb_with_its_workers_neither_listens_nor_calls(name, tmp_path):
     """Paths of Unix sockets, by which processes of one machine talk, are no addresses."""
     (tmp_path / "sitecustomize.py").write_text(HOOK)
     told = tmp_path / "told"
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
     probe = [sys.executable, "-c", "import socket; socket.socket().bind(('127.0.0.1', 0))"]
-    verb = [sys.executable, "-m", "experiments.evaluate", "random", "--task", "Reach", "--episodes", "2",
-            "--workers", "1"]  # fmt: skip
+    verb = [sys.executable, "-m", f"experiments.{name}", *VERBS[name], "--workers", "1"]
+    verb += ["--out", str(tmp_path / "out")] if name == "train" else []
     for command, expected in ((verb, False), (probe, True)):
         environment = os.environ | {"PYTHONPATH": path, "TOLD": str(told)}
         subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, timeout=120)

@@ -30,8 +30,12 @@ AGENTS = {
     "bc": "class: agents.imitation:Bc\nteacher: {teacher}\nhidden: [16, 16]\nround_episodes: 8\n",
     "dagger": "class: agents.imitation:Dagger\nteacher: {teacher}\nhidden: [16, 16]\nround_episodes: 8\n",
     "ppo": "class: agents.rl:Ppo\nn_envs: 5\nhorizon: 16\nsegment: 2\nbatch: 40\nepochs: 2\nhidden: [16]\n",
-    "sac": "class: agents.rl:Sac\nn_envs: 5\nsegment: 40\nwarm_up: 300\nbatch: 32\nhidden: [16]\n",
-    "tqc": "class: agents.rl:Tqc\nn_envs: 5\nsegment: 40\nwarm_up: 300\nbatch: 32\nhidden: [16]\n",
+    **{
+        f"{name.lower()}{her}": f"class: agents.rl:{name}\nn_envs: 5\nsegment: 40\nwarm_up: 300\nbatch: 32\n"
+        f"hidden: [16]\n{how}"
+        for name in ("Sac", "Tqc")
+        for her, how in (("", "her: false\nreward: dense\n"), ("-her", "her: true\n"))
+    },
 }
 
 
@@ -60,7 +64,7 @@ def trained(folder, name, how, task=STAND_IN):
 @SLOW
 @pytest.mark.parametrize(
     ("name", "task"),
-    [*((name, STAND_IN) for name in AGENTS), ("dagger", "PickPart"), ("sac", "Reach")],
+    [*((name, STAND_IN) for name in AGENTS), ("dagger", "PickPart"), ("sac-her", "Reach")],
 )  # fmt: skip
 def test_training(name, task, tmp_path):
     assert trained(tmp_path, name, ONE, task) == trained(tmp_path, name, OTHER, task)

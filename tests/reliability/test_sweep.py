@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from experiments import sweep as sweeping
+from experiments import sweep_report
 from experiments.errors import UserError
 from experiments.guard import ROOT
 from experiments.sweep import Sweep, drawn
@@ -56,7 +58,9 @@ def test_draws_follow_from_seed_number_and_name_only():
 
 @pytest.mark.parametrize(("text", "told"), [
     ("task: Reach", r"unknown key 'task'.*did you mean 'tasks'"), ("seeds: []", "seeds is empty"),
-    ("seeds: [1, 1]", "one is there twice"), ("samples: 3", "ranges to draw from are needed"),
+    ("seeds: [1, 1]", "one is there twice"),
+    ("agents: [a/bc.yaml, b/bc.yaml]", "one is there twice"),
+    ("samples: 3", "ranges to draw from are needed"),
     ("ranges: {rate: 3}", "ranges: rate: 3"), ("ranges: {rate: {low: 2, high: 1}}", "allowed are a list"),
     ("ranges: {rate: {low: 0, high: 1, log: true}}", "above 0"),
     ("settings: {seed: 3}", "settings: unknown key"),
@@ -136,25 +140,29 @@ def plan_of(file):
     return from_yaml(Sweep, file.read_text())
 
 
-def test_a_process_that_dies_goes_on_and_one_that_fails_is_told(tmp_path, monkeypatch):
+@pytest.mark.parametrize("executor", ["processes", pytest.param("ray", marks=pytest.mark.slow)])
+def test_a_process_that_dies_goes_on_and_one_that_fails_is_told(executor, tmp_path, monkeypatch):
     """Which of the runs dies or fails is said by what stands in for `train` in its process."""
-    from experiments.sweep import Outcome, Run
-    from experiments.sweep_local import execute
+    if executor == "ray" and find_spec("ray") is None:  # it must be imported by the sweep, not here
+        pytest.skip("could not import 'ray'")
+    from experiments.sweep import Outcome, Run, _executor
     from experiments.train import Config
 
+    plan = Sweep(processes=2, retries=2, executor=executor)
+    execute = _executor(plan)
     monkeypatch.setattr("experiments.sweep_local._train", stand_in.train)
+    monkeypatch.setattr("experiments.sweep_ray._train", stand_in.in_ray)
     runs = [
         Run(name, Config(out=tmp_path / name), "bc", {}) for name in ("good", "dies once", "dies", "fails")
     ]
     outcomes = {run.name: Outcome() for run in runs}
-    execute(runs, Sweep(processes=2, retries=2), outcomes, lambda: None)
+    execute(runs, plan, outcomes, lambda: None)
     found = {name: (o.code, o.attempts) for name, o in outcomes.items()}
     assert found == {"good": (0, 1), "dies once": (0, 2), "dies": (-signal.SIGKILL, 3), "fails": (2, 1)}
-    (row,) = [r for r in sweeping._write(tmp_path, runs, outcomes)["runs"] if r["name"] == "fails"]
+    (row,) = [r for r in sweep_report.write(tmp_path, runs, outcomes)["runs"] if r["name"] == "fails"]
     assert row["error"] == "error: a mistake"
-    assert any(
-        "its process died" in line for line in sweeping.lines(sweeping._write(tmp_path, runs, outcomes))
-    )
+    told = sweep_report.lines(sweep_report.write(tmp_path, runs, outcomes))
+    assert any("its process died" in line for line in told)
 
 
 def test_what_failed_is_tried_again_and_what_is_finished_is_left(file, tmp_path, monkeypatch, capsys):
@@ -204,6 +212,33 @@ def test_ray_makes_the_same_runs_and_listens_on_the_loopback_only(file, tmp_path
     capsys.readouterr()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_sweep_over_ray_that_is_stopped_leaves_no_process(number, file, tmp_path):
+    pytest.importorskip("ray")
+    text = file.read_text().replace("quick: true, ", "").replace("steps: 600", "steps: 600000")
+    file.write_text(text + "executor: ray\n")
+    out = tmp_path / "out"
+    process = started(file, out)
+    wait_for(lambda: len(list(out.glob("runs/*/metrics.jsonl"))) == 2, process)
+    assert writing_to(out) >= 2
+    process.send_signal(number)
+    assert process.wait(timeout=60) == (143 if number == signal.SIGTERM else -number)
+    limit = time.monotonic() + 60
+    while writing_to(out) and time.monotonic() < limit:
+        time.sleep(0.2)
+    assert writing_to(out) == 0
+
+
+def writing_to(folder):
+    """Number of processes whose output goes into a folder."""
+    found = 0
+    for link in Path("/proc").glob("[0-9]*/fd/1"):
+        with contextlib.suppress(OSError):
+            found += os.readlink(link).startswith(str(folder))
+    return found
+
+
 def listening():
     """Addresses at which processes of Ray listen, in the kernel's hexadecimal."""
     at, found = {}, set()
@@ -225,29 +260,32 @@ def test_variants_of_an_agent_are_runs_with_names_and_rows_of_their_own(tmp_path
     plan = Sweep(
         agents=("vla-keyframe",), seeds=(0, 1), variants={"as-it-is": {}, "no-noise": {"noise": 0.0}}
     )
-    runs, files = sweeping._planned(plan, tmp_path)
+    runs, files = sweeping._planned(plan, tmp_path, sweeping.rounds(plan)[0], ())
     assert [run.name for run in runs] == [
         f"LoadChuck-vla-keyframe-{name}-s{seed}" for name in ("as-it-is", "no-noise") for seed in (0, 1)
     ]
     told = {path.stem: text for path, text in files.items() if path.parent.name == "agents"}
     assert "noise: 0.0" in told["LoadChuck-vla-keyframe-no-noise"]
     assert "noise: 0.1" in told["LoadChuck-vla-keyframe-as-it-is"]
-    table = sweeping._write(tmp_path, runs, {run.name: sweeping.Outcome() for run in runs})
+    table = sweep_report.write(tmp_path, runs, {run.name: sweeping.Outcome() for run in runs})
     assert [(group["variant"], group["n_runs"]) for group in table["groups"]] == [
         ("as-it-is", 2),
         ("no-noise", 2),
     ]
-    assert any("no-noise" in line for line in sweeping.lines(table))
-    rows = sweeping._next(plan, tmp_path)
+    assert any("no-noise" in line for line in sweep_report.lines(table))
+    rows = sweep_report.benchmark_of(plan, tmp_path)
     assert "no-noise='" in rows[1]
+    wrong = Sweep(agents=("vla-keyframe",), variants={"x": {"nois": 0.0}})
     with pytest.raises(UserError, match="unknown key 'nois'"):
-        sweeping._planned(Sweep(agents=("vla-keyframe",), variants={"x": {"nois": 0.0}}), tmp_path)
+        sweeping._planned(wrong, tmp_path, range(1), ())
+    with pytest.raises(ValueError, match="one is there twice"):
+        Sweep(variants={"a b": {}, "a-b": {}})
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "sweep").iterdir()), ids=lambda path: path.stem)
 def test_committed_sweeps_can_be_made(path, tmp_path):
     plan = sweeping.from_yaml(Sweep, path.read_text(encoding="utf-8"), path.name)
-    runs, _ = sweeping._planned(plan, tmp_path)
+    runs, _ = sweeping._planned(plan, tmp_path, sweeping.rounds(plan)[0], ())
     assert len({run.name for run in runs}) == len(runs)
     assert len(plan.seeds) >= 3
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,36 @@
+"""Recording of full-physics cycles: gone on with, and the same for any number of processes."""
+
+import pytest
+
+from envs.shift.cycles import read_table
+from envs.shift.physics import FIRST_SEED
+from experiments.comparison import makers
+from experiments.errors import UserError
+
+
+def read(path):
+    return read_table(path.read_text(encoding="utf-8"), str(path))
+
+
+def test_recording_goes_on_where_it_was_and_does_not_depend_on_workers(tmp_path, monkeypatch):
+    monkeypatch.setattr(makers, "_PIECE", 2)
+    counted = []
+    makers.record_cycles("expert", tmp_path / "a.json", 2, (0,), on_done=counted.append)
+    assert sum(counted) == 2 * 3  # load nested, load loose, unload
+    first = read(tmp_path / "a.json")
+    assert set(first.n.values()) == {2}
+    counted.clear()
+    makers.record_cycles("expert", tmp_path / "a.json", 3, (0,), on_done=counted.append)
+    assert counted[0] == 2 * 3
+    assert sum(counted) == 3 * 3
+    makers.record_cycles("expert", tmp_path / "b.json", 3, (0,), workers=2)
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    for before, after in zip(first.groups, read(tmp_path / "a.json").groups, strict=True):
+        assert after.rows[:2] == before.rows
+        assert [row.seed for row in after.rows] == [FIRST_SEED, FIRST_SEED + 1, FIRST_SEED + 2]
+
+
+def test_a_strength_that_there_is_not_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"strength .?6"):
+        makers.record_cycles("expert", tmp_path / "a.json", 1, (6,))
+    assert not (tmp_path / "a.json").exists()
