@@ -189,12 +189,12 @@ def _seer_in(run: str) -> Seer:
         policy = load_policy(inner if inner.is_dir() else run)
     except CheckpointError as error:
         raise AgentError(str(error)) from None
-    seer = getattr(policy, "seer", None)
-    needs = policy.needs
-    if not isinstance(seer, Seer) or needs.image_size != IMAGE_SIZE or not set(CAMERAS) <= set(needs.cameras):
+    seer, needs = getattr(policy, "seer", None), policy.needs
+    fits = needs.image_size == IMAGE_SIZE and set(CAMERAS) <= set(needs.cameras)
+    if not isinstance(seer, Seer) or not fits:
         raise AgentError(
             f"start {run!r} holds {type(policy).__name__} with pictures of {needs.image_size} pixels by "
-            f"{', '.join(needs.cameras) or 'no camera'}: a run of vla-keyframe or vla-chunk with {IMAGE_SIZE} "
-            f"by {', '.join(CAMERAS)} is needed"
+            f"{', '.join(needs.cameras) or 'no camera'}: a run of vla-keyframe or vla-chunk with "
+            f"{IMAGE_SIZE} by {', '.join(CAMERAS)} is needed"
         )
     return seer
