@@ -173,6 +173,20 @@ def test_it_learns_two_episodes_by_heart(samples):
     assert last["height"] < first["height"] / 2
 
 
+def test_the_closer_look_is_learned_at_a_rate_of_its_own(samples):
+    spec, weights = NetworkSpec(width=16, deep=16, blocks=1, words=16), []
+    for rate in (1e-4, 1e-2):
+        fit = FitSpec(batch=4, closer=6, closer_rate=rate, half=False, threads=1)
+        fitter = Fitter(samples, spec, fit, NONE, 0)
+        fitter.run(1, 10)
+        weights.append(fitter.weights())
+    differ = {name for name in weights[0] if not np.array_equal(weights[0][name], weights[1][name])}
+    assert differ
+    assert all(name.startswith("closer.") for name in differ)
+    with pytest.raises(ValueError, match="closer_rate is 0"):
+        FitSpec(closer_rate=0.0)
+
+
 # --- A run that is stopped -------------------------------------------------------------------------
 
 
