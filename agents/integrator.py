@@ -26,6 +26,8 @@ GRIP_STEPS = 12
 JAM_N = 30.0
 SEARCH_M = 0.001
 _MARGIN_PX = 40
+# A part and the place at which it was taught to be taken look so far apart at most.
+SEEN_THERE_PX = 20
 # Smaller regions are no parts.
 _LEAST_PX = 60
 
@@ -79,8 +81,9 @@ class Integrator(Taught):
         if part not in self.symmetry:
             self.symmetry[part] = env.sides(part)
         blobs = self._find(image, str(colour), part)
-        if blobs:
-            near = min(blobs, key=lambda blob: math.dist(blob.centre_px, (u, v)))
+        near = min(blobs, key=lambda blob: math.dist(blob.centre_px, (u, v)), default=None)
+        # Where no part is seen, as in a machine, the camera tells nothing of where to take it.
+        if near is not None and math.dist(near.centre_px, (u, v)) <= SEEN_THERE_PX:
             self.references[key] = Reference(near, grasp.position_m, lens)
 
     def _find(self, image: np.ndarray, colour: str, part: str) -> list[vision.Blob]:
