@@ -49,8 +49,8 @@ class LocalWorkers:
     def facts(self):
         return env_facts(self.request)
 
-    def submit(self, rollouts, seeds, on_done=None):
-        episodes = run_episodes(self.request, rollouts, list(seeds))
+    def submit(self, rollouts, seeds, on_done=None, request=None):
+        episodes = run_episodes(request or self.request, rollouts, list(seeds))
         return SimpleNamespace(result=lambda: episodes)
 
     def __enter__(self):

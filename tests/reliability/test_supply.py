@@ -22,9 +22,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 BUILD = PROJECT["build-system"]
 
 
+# Not installed beside the pins: unmodified lerobot asks for an older torch (docs/remote.md).
+APART = ("lerobot",)
+
+
 def requirements():
     project = PROJECT["project"]
-    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    optional = {name: lines for name, lines in project["optional-dependencies"].items() if name not in APART}
+    extras = [line for lines in optional.values() for line in lines]
     return [Requirement(line) for line in [*BUILD["requires"], *project["dependencies"], *extras]]
 
 

@@ -153,7 +153,8 @@ def test_a_process_that_dies_goes_on_and_one_that_fails_is_told(executor, tmp_pa
     monkeypatch.setattr("experiments.sweep_local._train", stand_in.train)
     monkeypatch.setattr("experiments.sweep_ray._train", stand_in.in_ray)
     runs = [
-        Run(name, Config(out=tmp_path / name), "bc", {}) for name in ("good", "dies once", "dies", "fails")
+        Run(name, Config(out=tmp_path / name), "bc", "", {})
+        for name in ("good", "dies once", "dies", "fails")
     ]
     outcomes = {run.name: Outcome() for run in runs}
     execute(runs, plan, outcomes, lambda: None)

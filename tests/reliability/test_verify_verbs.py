@@ -45,7 +45,7 @@ def compared(folder):
 VERBS = {
     "evaluate": (evaluate, evaluated, "", lambda data: data["episodes"]["steps"].__setitem__(0, 1)),
     "benchmark": (benchmark, benchmarked, "",
-                  lambda data: data["rows"][0]["episodes"]["return"].__setitem__(0, 0.0)),
+                  lambda data: data["episodes"][0]["episodes"]["return"].__setitem__(0, 0.0)),
     "collect": (collect, collected, "meta/monozukuri.json",
                 lambda data: data["episodes"][0].update(seed=7)),
     "compare": (compare, compared, "",
