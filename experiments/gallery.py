@@ -11,7 +11,7 @@ from experiments.markdown import table
 
 FILMED = {"expert": "expert", "taught": "taught program"}
 # A clip: its width, its pictures at most, and how long it runs at most, in real time where that allows it.
-WIDTH_PX, MOST_SHOTS, MOST_S = 360, 75, 11.0
+WIDTH_PX, MOST_SHOTS, MOST_S = 360, 56, 11.0
 
 
 def clip_name(task: str, agent: str) -> str:
