@@ -14,6 +14,7 @@ from envs.cell.handling import fetch, lift
 from envs.cell.plan import KeyPose
 from envs.cell.scene import Cell, Snapshot
 from envs.cell.seating import upright
+from robots.arm import HandState
 from robots.spec import Vec3
 from robots.workholding import Clamp
 
@@ -37,6 +38,8 @@ JAWS_M, IN_JAWS_M, BETWEEN_M, SEATED_M = 0.020, 0.0016, 0.003, 0.0015
 # The hand goes hardly farther than where the part bears, as what is pressed on the stop turns in the fingers;
 # slowly at last; and it stays once the gap is this small.
 PRESS_M, TOUCH_M, SLOW_M, TOUCH_M_S = 0.0, 0.00004, 0.004, 0.02
+# What a part that is clamped gently may push back with along the axis, and how far the hand yields to more.
+THRUST_N, YIELD_M_N = 8.0, 2e-6
 BACK_M = 0.040
 # So far inside the way point before the door a hand is in the machine.
 INSIDE_M = 0.02
@@ -116,6 +119,9 @@ def _line_up(cell: Cell, now: Snapshot, home: Vec3, to_yaw: float, pull: KeyPose
             x, y, z = seat.position_m
             y, z = y + TRIM * (home[1] - part.grip_m[1]), z + TRIM * (home[2] - part.grip_m[2])
             yaw = now.command_yaw_rad + TRIM * (to_yaw - now.command_yaw_rad)
+            if machine.clamp == Clamp.SOFT:
+                # What jams between stop and fingers tilts as they let go: the hand yields.
+                x = at[0] - YIELD_M_N * max(0.0, _thrust_n(hand) - THRUST_N)
             seat = replace(seat, yaw_rad=yaw, tilt_rad=tilt + up_rad, pan_rad=pan + aside_rad)
             seat = replace(seat, position_m=(x, y, z))
         return [pull, *rest] if cell.plc.wants_removal else [seat, *rest]
@@ -139,6 +145,11 @@ def _line_up(cell: Cell, now: Snapshot, home: Vec3, to_yaw: float, pull: KeyPose
     # Corrected from rest: what lags behind would be corrected twice.
     held = replace(here, name="tilt", position_m=at)
     return [level, *rest] if settled or x != at[0] else [held, *rest]
+
+
+def _thrust_n(hand: HandState) -> float:
+    """Force on the hand out of the spindle, along -x (world)."""
+    return -sum(r * f for r, f in zip(hand.rotation[:3], hand.force_n, strict=True))
 
 
 def _loading(cell: Cell, now: Snapshot, close: KeyPose, home: Vec3) -> list[KeyPose]:
