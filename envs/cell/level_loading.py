@@ -38,7 +38,7 @@ JAWS_M, IN_JAWS_M, BETWEEN_M, SEATED_M = 0.020, 0.0016, 0.003, 0.0015
 # The hand goes hardly farther than where the part bears, as what is pressed on the stop turns in the fingers;
 # slowly at last; and it stays once the gap is this small.
 PRESS_M, TOUCH_M, SLOW_M, TOUCH_M_S = 0.0, 0.00004, 0.004, 0.02
-# What a part that is clamped gently may push back with along the axis, and how far the hand yields to more.
+# What a part that is clamped gently is pressed on the stop with, and how far the hand yields to more.
 THRUST_N, YIELD_M_N = 8.0, 2e-6
 BACK_M = 0.040
 # So far inside the way point before the door a hand is in the machine.
@@ -121,7 +121,8 @@ def _line_up(cell: Cell, now: Snapshot, home: Vec3, to_yaw: float, pull: KeyPose
             yaw = now.command_yaw_rad + TRIM * (to_yaw - now.command_yaw_rad)
             if machine.clamp == Clamp.SOFT:
                 # What jams between stop and fingers tilts as they let go: the hand yields.
-                x = at[0] - YIELD_M_N * max(0.0, _thrust_n(hand) - THRUST_N)
+                excess_n = _thrust_n(hand) - THRUST_N
+                x = at[0] - YIELD_M_N * (excess_n if gap_m > TOUCH_M else max(0.0, excess_n))
             seat = replace(seat, yaw_rad=yaw, tilt_rad=tilt + up_rad, pan_rad=pan + aside_rad)
             seat = replace(seat, position_m=(x, y, z))
         return [pull, *rest] if cell.plc.wants_removal else [seat, *rest]
