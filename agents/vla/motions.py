@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from agents.dataset import Dataset, DatasetError, Episode
 from agents.taught import GRIPPED
 from agents.vla.body import N_ACTIONS
+from agents.vla.grips import holds
 from agents.vla.senses import PLACE, PUT, TAKE
 
 _NEEDED = (
@@ -85,13 +85,8 @@ def from_dataset(data: Dataset, chunk: int, n_episodes: int | None = None) -> Mo
 
 
 def _mark(episode: Episode, closes: NDArray, gripped: NDArray, poses: NDArray, places: NDArray) -> None:
-    """Write to an episode's frames where the gripper closes next, or did, and opens after that.
-
-    A closing that gripped nothing was not meant.
-    """
-    start, stop = episode.start, episode.stop
-    edges = [f for f in range(start, stop) if f == start or closes[f] != closes[f - 1]] + [stop]
-    held = [(a, b) for a, b in pairwise(edges) if closes[a] and a > start and gripped[a:b].any()]
+    """Write to an episode's frames where the gripper closes next, or did, and opens after that."""
+    start, stop, held = episode.start, episode.stop, holds(episode, closes, gripped)
     if not held:
         return
     for f in range(start, stop):

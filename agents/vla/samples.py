@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.dataset import Dataset, DatasetError, Episode
-from agents.taught import COMMANDED
+from agents.taught import COMMANDED, GRIPPED
 from agents.vla import geometry
+from agents.vla.grips import holds
 from agents.vla.pointing import hidden
 from agents.vla.seeing import HIDES_M
 from agents.vla.tokenizer import Tokenizer, words
@@ -170,6 +171,7 @@ def from_dataset(
         keys["position_m"].astype(float),
         keys["yaw_rad"].astype(float).ravel(),
         keys["close"].astype(bool).ravel(),
+        state[:, GRIPPED] > 0.5,
         keys["symmetry"].astype(int).ravel(),
         {c: data.column(f"calibration.{c}").reshape(-1, 3, 4).astype(float) for c in cameras},
         int(data.features[f"observation.images.{cameras[0]}"].shape[0]),
@@ -219,6 +221,7 @@ class _Told:
     positions: NDArray
     yaws: NDArray
     closes: NDArray
+    gripped: NDArray
     symmetries: NDArray
     lenses: Mapping[str, NDArray]
     size: int
@@ -241,17 +244,16 @@ def _marks(episode: Episode, told: _Told) -> Iterator[_Mark]:
 
     Where nobody works, a frame says itself where the gripper would close.
     """
-    closes, frames = told.closes, range(episode.start, episode.stop)
-    changes = [f for f in frames[1:] if closes[f] != closes[f - 1]]
-    grip_m = 0.0
-    for f in frames:
-        to = f if episode.extra.get("static") else next((c for c in changes if c > f), None)
+    held, grip_m = holds(episode, told.closes, told.gripped), 0.0
+    takes, puts = {a for a, _ in held}, {b for _, b in held if b < episode.stop}
+    for f in range(episode.start, episode.stop):
+        to = f if episode.extra.get("static") else min((c for c in takes | puts if c > f), default=None)
         if to is None:
             return
-        stage = "put" if closes[f] and to != f else "take"
+        stage = "put" if to in puts else "take"
         x, y, z = told.positions[to].tolist()
         lenses = {camera: lens[f] for camera, lens in told.lenses.items()}
-        if f in changes and closes[f]:
+        if f in takes:
             source = geometry.shown_by(lenses, told.positions[f], told.size)
             grip_m = told.positions[f][2] - geometry.SURFACES_M.get(source or "", 0.0)
             continue

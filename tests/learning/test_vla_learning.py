@@ -16,6 +16,7 @@ from agents.taught import COMMANDED
 from agents.vla import geometry
 from agents.vla.augment import NONE, Augmenter, AugmentSpec
 from agents.vla.fitting import FitSpec, Fitter, spot
+from agents.vla.grips import holds
 from agents.vla.keyframe import CAMERAS, IMAGE_SIZE, Keyframe
 from agents.vla.network import STRIDE, NetworkSpec
 from agents.vla.samples import Samples, from_dataset
@@ -344,3 +345,12 @@ def test_samples_can_be_taken_apart(samples):
     assert samples.take([0]).ids is samples.ids
     assert STRIDE == 4
     assert COMMANDED.stop - COMMANDED.start == 3
+
+
+def test_a_closing_that_gripped_nothing_is_none():
+    closes = np.array([0, 0, 1, 1, 0, 0, 1, 1, 1, 0, 0, 1, 1], bool)
+    gripped = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1], bool)
+    episode = SimpleNamespace(start=1, stop=len(closes))
+    # From 2 to 4 the fingers met nothing; at the end, something is still held.
+    assert holds(episode, closes, gripped) == [(6, 9), (11, 13)]
+    assert holds(episode, closes, np.zeros_like(gripped)) == []
