@@ -22,6 +22,10 @@ SPEED, FEED, DEPTH, CORRECTION, CHANGE, MEASURE, COOLANT, IDLE = range(8)
 FULL_CORRECTION_UM = 30.0
 YES, NO = 1.0, -1.0
 FLOOD = 1.0
+# Acoustic emission of a fresh edge.
+FRESH = 0.3
+# How much rougher a worn edge cuts than a sharp one, by how loud it is.
+ROUGH_PER_LOUD = 0.7
 STANDBY, READY, WARM_UP = -1.0, 0.0, 1.0
 
 
@@ -153,13 +157,17 @@ class MachinistHyper:
         feed: Feed as an action.
         depth: Depth as an action.
         worn: How far the edge sounds and looks worn when it goes: acoustic emission above a fresh edge's.
-        shaking_mm_s: Vibration at which the cut is made gentler.
+        shaking_mm_s: Vibration at which the cut is made gentler, above `hum` times the acoustic emission.
+        hum: How much of the vibration is the edge's own, heard by its acoustic emission.
         aside: Change of speed, as an action, by which a spindle that sings is taken out of its tune.
         back_off: Change of depth, as an action, that goes with it.
         creep: Of either, how much is taken back with every part that is cut in quiet.
         um_per_k: How much the part grows too small per K of the spindle.
         um_per_ambient_k: And of the shop.
         um_per_edge_min: And too large per minute that the edge cuts.
+        um_per_loud: And too small with a new edge, by how loud the old one was above a fresh one.
+        smooth: Share of the allowed roughness that a fresh edge leaves, with a margin: a cut that shakes and
+            is gauged below that, and more for wear as heard, does not chatter.
         trust_um: Drift since the last reading, as reckoned, beyond which a part is gauged again.
         patience: Most parts between gaugings.
     """
@@ -169,12 +177,15 @@ class MachinistHyper:
     depth: float = 0.0
     worn: float = 0.85
     shaking_mm_s: float = 1.6
+    hum: float = 0.0
     aside: float = -0.1
     back_off: float = 0.25
     creep: float = 0.02
     um_per_k: float = 2.0
     um_per_ambient_k: float = 3.0
     um_per_edge_min: float = 2.0
+    um_per_loud: float = 0.0
+    smooth: float = 0.0
     trust_um: float = 9.0
     patience: float = 5.0
 
@@ -190,16 +201,23 @@ class Machinist(Rules):
     def rule(self, s: Mapping[str, NDArray]) -> dict[int, Any]:
         """What a hand on the machine, an ear and a gauge would do."""
         h = self.hyper
-        shaking = s["vibration_mm_s"] > h.shaking_mm_s
-        change = ((s["acoustic"] >= h.worn) & ~shaking & (s["edge_min"] > 1.0)) | (s["ra_share"] > 0.97)
+        heard = s["vibration_mm_s"] - h.hum * s["acoustic"] > h.shaking_mm_s
+        # A loose jaw shakes, too, but leaves the surface as it was: what a reading finds may go on for a part.
+        smooth = s["ra_share"] < h.smooth * (1.0 + ROUGH_PER_LOUD * s["acoustic"])
+        shaking = heard & ~(smooth & (s["has_reading"] > 0) & (s["parts_since_reading"] < 2))
+        change = ((s["acoustic"] >= h.worn) & ~shaking & (s["edge_min"] > 1.0)) | ((s["ra_share"] > 0.97) & ~heard)
         change &= s["parts_left"] > 2
         drift = (
             h.um_per_k * s["reading_spindle_k"] + h.um_per_ambient_k * s["reading_ambient_k"]
             - h.um_per_edge_min * s["reading_edge_min"]
         )  # fmt: skip
         wanted = np.where(s["has_reading"] > 0, drift - s["reading_um"] - s["corrected_um"], 0.0)
+        # What the worn edge was late by goes with it, also when it broke in the last part.
+        new = change | ((s["changed"] > 0) & (s["edge_min"] == 0))
+        wanted = wanted + np.where(new, h.um_per_loud * np.maximum(s["acoustic"] - FRESH, 0.0), 0.0)
         unsure = (np.abs(drift) > h.trust_um) | (s["parts_since_reading"] >= h.patience - 1)
         look = unsure | change | (s["changed"] > 0) | (s["has_reading"] == 0) | (s["gap_min"] > 5.0)
+        look |= shaking | (heard & (s["parts_since_reading"] > 0))
         return {
             SPEED: self._quietened(s, "speed", h.speed, h.aside, shaking), FEED: h.feed,
             DEPTH: self._quietened(s, "depth", h.depth, -h.back_off, shaking),

@@ -10,6 +10,7 @@ from typing import Any
 
 import tyro
 
+from configs.records import unknown
 from experiments.config import parse, run_verb
 
 # Lowest, highest and a step of the search, by the name of the number.
@@ -19,8 +20,9 @@ RANGES: Mapping[str, tuple[float, float, float]] = {
     "edge_min": (5.0, 60.0, 4.0), "load_percent": (30.0, 130.0, 8.0), "every": (1.0, 8.0, 0.8),
     "dead_band_um": (0.0, 10.0, 1.0), "gain": (0.1, 1.0, 0.1),
     "worn": (0.5, 1.6, 0.1), "trust_um": (2.0, 20.0, 2.0), "patience": (1.0, 12.0, 1.5),
-    "shaking_mm_s": (1.3, 2.2, 0.15), "aside": (-0.25, 0.25, 0.08), "back_off": (0.05, 0.5, 0.08),
-    "creep": (0.0, 0.1, 0.02), "warm_up_after_min": (0.0, 60.0, 5.0),
+    "shaking_mm_s": (0.3, 2.2, 0.15), "aside": (-0.25, 0.25, 0.08), "back_off": (0.05, 0.5, 0.08),
+    "creep": (0.0, 0.1, 0.02), "hum": (0.0, 1.2, 0.1), "smooth": (0.4, 0.8, 0.04), "um_per_loud": (0.0, 90.0, 6.0),
+    "warm_up_after_min": (0.0, 60.0, 5.0),
 }  # fmt: skip
 _CHANGED = 0.4
 # A step that helps makes the next ones longer, one that does not shorter.
@@ -41,6 +43,8 @@ class Config:
     """What varies."""
     candidates: int = 400
     """Numbers that are tried."""
+    keep: str = ""
+    """Names of numbers that stay as they are, such as hum,smooth: what does not show on the split."""
     lots: int = 256
     """Validation lots of each; the best are compared on four times as many others."""
     seed: int = 0
@@ -52,6 +56,14 @@ class Config:
         for name, least in (("candidates", 1), ("lots", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is {least} or more")
+        for name in self.kept:
+            if name not in RANGES:
+                raise unknown("keep", name, tuple(RANGES))
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The names in `keep`."""
+        return tuple(name for name in self.keep.split(",") if name)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,9 +91,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return mean_cost(request, kind(kind.hyper_class(**hyper)), range(first + at, first + at + n))
 
     with tqdm(total=config.candidates, desc=f"Tuning {config.who}", file=sys.stderr) as bar:
-        found = search(start, lambda h: cost(h, 0, config.lots), config.candidates, config.seed, bar.update)
-    others = [(cost(hyper, config.lots, 4 * config.lots), hyper) for _, hyper in found[-8:]]
+        tried = {name: value for name, value in start.items() if name not in config.kept}
+        found = search(
+            tried, lambda h: cost(start | h, 0, config.lots), config.candidates, config.seed, bar.update
+        )
+    others = [(cost(start | hyper, config.lots, 4 * config.lots), hyper) for _, hyper in found[-8:]]
     least, best = min(others, key=lambda pair: pair[0])
+    best = start | best
     best = {name: float(f"{value:.3g}") for name, value in best.items()}
     write_text_atomic(config.out, write_yaml(best))
     sys.stdout.write(
