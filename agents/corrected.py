@@ -1,7 +1,7 @@
 """A machinist's rule with learned corrections: what reinforcement learning adds on a machine tool.
 
 A lot's hidden state shows only over many parts, so a corrector remembers: a filter of how the machine drifts,
-and running means of what wear is heard and felt by.
+and running means of what wear is heard and felt by. The filter sets the offset, the network corrects that.
 """
 
 from __future__ import annotations
@@ -14,14 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import machining
-from agents.machining import CHANGE, CORRECTION, DEPTH, FEED, FULL_CORRECTION_UM, IDLE, MEASURE, SPEED, Rules
+from agents.machining import (
+    CHANGE,
+    CORRECTION,
+    DEPTH,
+    FEED,
+    FRESH,
+    FULL_CORRECTION_UM,
+    IDLE,
+    MEASURE,
+    SPEED,
+    Rules,
+)
 from agents.networks import MlpPolicy
 from agents.policy import Action, Needs, Observation, Policy
 
 # What may be corrected, and by how much in an action's own unit; coolant stays the rule's. A change of edge
 # and a gauging are asked for or called off where a correction outweighs the rule's plain yes or no.
 BOUNDS: Mapping[int, float] = {
-    SPEED: 0.5, FEED: 0.5, DEPTH: 0.5, CORRECTION: 0.25, CHANGE: 2.0, MEASURE: 3.0, IDLE: 1.4
+    SPEED: 0.1, FEED: 0.1, DEPTH: 0.1, CORRECTION: 0.25, CHANGE: 2.0, MEASURE: 3.0, IDLE: 1.4
 }  # fmt: skip
 NEEDS = Needs(observation="signals")
 # Signals of what was set last.
@@ -33,42 +44,55 @@ _HEARD, _NEWEST = ("acoustic", "vibration_mm_s", "load_percent"), 0.25
 class Drift:
     """A Kalman filter of the size error less the offset, linear in what the sensors say.
 
-    The error is a place, plus so much per K of spindle, shop and coolant and per minute of the edge's cut; it
-    begins at the rule's own coefficients. Variances are in um^2 (um/K, um/min), chosen on training lots.
+    The error is a place, plus so much per K of spindle, shop and coolant, per minute of the edge's cut and by
+    how loud the edge is above a fresh one; it begins at the rule's own coefficients. Variances are in um^2
+    (um/K, um/min), chosen on validation lots of split seen.
 
     Args:
         rule: Whose coefficients are believed at first.
         n: Lanes.
     """
 
-    # A place is known to 10 um at first; a new edge moves it by 6 um, a part by 0.5 um.
-    _FIRST = (100.0, 0.5, 0.5, 0.5, 0.1)
-    _NEW_EDGE, _WALK, _READING = 36.0, 0.2, 10.0
+    # A place is known to 10 um at first; a new edge moves it by 6 um, a part by 0.7 um.
+    _FIRST = (100.0, 0.5, 0.5, 0.5, 0.01, 30.0)
+    _NEW_EDGE, _WALK, _READING = 36.0, 0.5, 10.0
 
     def __init__(self, rule: Rules, n: int) -> None:
         known = getattr(rule, "hyper", None)
-        believed = [getattr(known, name, 0.0) for name in ("um_per_k", "um_per_ambient_k", "um_per_edge_min")]
-        first = np.array([0.0, -believed[0], -believed[1], 0.0, believed[2]])
+        names = ("um_per_k", "um_per_ambient_k", "um_per_edge_min", "um_per_loud")
+        spindle, ambient, minute, loud = (getattr(known, name, 0.0) for name in names)
+        # Who knows what a new edge brings has the minutes in it.
+        first = np.array([0.0, -spindle, -ambient, 0.0, 0.0 if loud else minute, loud])
         self._mean = np.tile(first, (n, 1))
         self._variance = np.tile(np.diag(self._FIRST), (n, 1, 1))
 
-    def see(self, s: Mapping[str, NDArray]) -> NDArray:
-        """Take in a part; returns (5, n): expected error of the next, its deviation, three coefficients."""
-        cold = 20.0
+    def see(self, s: Mapping[str, NDArray], loud: NDArray, change: NDArray) -> NDArray:
+        """Take in a part; returns (6, n): expected error of the next, its deviation, four coefficients.
+
+        Args:
+            s: The signals, (n,) each.
+            loud: The edge's acoustic emission above a fresh one's.
+            change: Whether the next part gets a new edge.
+        """
+        cold, changed = 20.0, s["changed"] > 0
+        broke = changed & (s["edge_min"] == 0)  # then the new edge has not cut yet
         x = np.stack(
-            [np.ones_like(s["edge_min"]), s["spindle_c"] - cold, s["ambient_c"] - cold,
-             s["coolant_c"] - cold, s["edge_min"]], axis=-1
+            [np.ones_like(loud), s["spindle_c"] - cold, s["ambient_c"] - cold, s["coolant_c"] - cold,
+             s["edge_min"], loud], axis=-1
         )  # fmt: skip
-        self._variance[:, 0, 0] += self._WALK + self._NEW_EDGE * (s["changed"] > 0)
-        read = (s["parts_since_reading"] == 0) & (s["has_reading"] > 0)
+        self._variance[:, 0, 0] += self._WALK + self._NEW_EDGE * (changed & ~broke)
+        read = (s["parts_since_reading"] == 0) & (s["has_reading"] > 0) & ~broke
         spread, expected = self._spread(x), (self._mean * x).sum(axis=-1)
         gain = spread / ((x * spread).sum(axis=-1) + self._READING)[:, None] * read[:, None]
         error = s["reading_um"] - s["offset_um"] - expected
         self._mean = self._mean + gain * error[:, None]
         self._variance = self._variance - gain[:, :, None] * spread[:, None, :]
+        self._variance[:, 0, 0] += self._NEW_EDGE * broke
+        x[:, 4:] = np.where((change | broke)[:, None], 0.0, x[:, 4:])
         spread, expected = self._spread(x), (self._mean * x).sum(axis=-1)
-        deviation = np.sqrt(np.maximum((x * spread).sum(axis=-1), 0.0))
-        return np.stack([expected + s["offset_um"], deviation, *self._mean[:, (1, 2, 4)].T])
+        variance = (x * spread).sum(axis=-1) + self._NEW_EDGE * (change & ~broke)
+        return np.stack([expected + s["offset_um"], np.sqrt(np.maximum(variance, 0.0)),
+                         *self._mean[:, (1, 2, 4, 5)].T])  # fmt: skip
 
     def _spread(self, x: NDArray) -> NDArray:
         return np.asarray((self._variance * x[:, None, :]).sum(axis=-1))
@@ -84,21 +108,26 @@ class Corrector:
 
     def __init__(self, rule: Rules, n: int) -> None:
         self.rule, self._drift = rule, Drift(rule, n)
-        self._heard: NDArray | None = None
+        self._heard, self._edge_min = np.zeros((len(_HEARD), n)), np.zeros(n)
         self._asked: dict[str, NDArray] = {}
 
     def see(self, observation: Mapping[str, NDArray]) -> tuple[NDArray, NDArray]:
-        """Take in signals, (n, 1) each; returns what the rule does (n, 8) and the features (n, F) float32."""
+        """Take in signals, (n, 1) each; returns what the rule does (n, 8) and the features (n, F) float32.
+
+        Of the rule's correction the filter takes away the size error that it expects, within its bound.
+        """
         s = {name: np.asarray(value, np.float64)[:, 0] for name, value in observation.items()}
         # A rule goes on from what it asked for itself, not from what was made of it.
-        act = np.asarray(self.rule.act({**observation, **self._asked}))
+        act = np.array(self.rule.act({**observation, **self._asked}))
         self._asked = {name: act[:, [i]] for name, i in _SETTINGS.items()}
         heard = np.stack([s[name] for name in _HEARD])
-        old = heard if self._heard is None else self._heard
-        fresh = (s["changed"] > 0) | (s["edge_min"] == 0)
-        self._heard = np.where(fresh, heard, old + _NEWEST * (heard - old))
-        drift = self._drift.see(s)
+        fresh = (s["changed"] > 0) | (s["edge_min"] == 0) | (self._edge_min == 0)
+        self._edge_min = s["edge_min"]
+        self._heard = np.where(fresh, heard, self._heard + _NEWEST * (heard - self._heard))
+        drift = self._drift.see(s, np.maximum(self._heard[0] - FRESH, 0.0), act[:, CHANGE] > 0.5)
         open_um = np.where(s["has_reading"] > 0, drift[0] + FULL_CORRECTION_UM * act[:, CORRECTION], 0.0)
+        known = FULL_CORRECTION_UM * BOUNDS[CORRECTION]
+        act[:, CORRECTION] -= np.clip(open_um, -known, known) / FULL_CORRECTION_UM
         rows = [
             *(s[name] for name in sorted(s)), *act[:, (SPEED, DEPTH, CORRECTION, CHANGE, MEASURE, IDLE)].T,
             open_um, *drift[1:], *self._heard,
@@ -108,7 +137,7 @@ class Corrector:
 
 def n_features(n_signals: int) -> int:
     """Length of the features of so many signals."""
-    return n_signals + 11 + len(_HEARD)
+    return n_signals + 12 + len(_HEARD)
 
 
 def corrected(act: NDArray, correction: NDArray) -> Action:

@@ -53,7 +53,7 @@ class Corrected(VecEnvWrapper):
 class Ruled(VecEnvWrapper):
     """Machine tools on which a rule acts and actions correct it, paid by what that is better.
 
-    Beside each lot runs its twin, the same to every random number, on which the rule acts alone. The reward
+    Beside each lot runs its twin, the same to every random number, on which nothing is corrected. The reward
     is the lot's less the twin's: what no action can change, late blanks above all, cancels, and as the twin
     does not depend on the actions, the gradient stays that of the lot's own reward. A lot that ends is over.
 
@@ -81,17 +81,18 @@ class Ruled(VecEnvWrapper):
         return self._begin(self.venv.reset())
 
     def _begin(self, observation: Any) -> NDArray:
-        self._corrector = ruled.Corrector(self._rule, self.num_envs)
+        self._corrector, self._alone = (ruled.Corrector(self._rule, self.num_envs) for _ in range(2))
         return self._see(observation)
 
     def _see(self, observation: Any) -> NDArray:
+        self._act_alone, _ = self._alone.see(self._beside)
         self._act, features = self._corrector.see(observation)
         return features
 
     def step_async(self, actions: NDArray) -> None:
         """Start a step of both."""
         self.venv.step_async(ruled.corrected(self._act, actions))
-        self._twin.step_async(self._rule.act(self._beside))
+        self._twin.step_async(self._act_alone)
 
     def step_wait(self) -> Any:
         """Wait for the step that was started."""

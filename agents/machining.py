@@ -156,9 +156,9 @@ class MachinistHyper:
         speed: Cutting speed as an action.
         feed: Feed as an action.
         depth: Depth as an action.
-        worn: How far the edge sounds and looks worn when it goes: acoustic emission above a fresh edge's.
-        shaking_mm_s: Vibration at which the cut is made gentler, above `hum` times the acoustic emission.
-        hum: How much of the vibration is the edge's own, heard by its acoustic emission.
+        worn: How far the edge sounds and looks worn when it goes: acoustic emission.
+        shaking_mm_s: Vibration at which the cut shakes, above `hum` times the acoustic emission.
+        hum: How much an edge that sounds so may vibrate, by its acoustic emission.
         aside: Change of speed, as an action, by which a spindle that sings is taken out of its tune.
         back_off: Change of depth, as an action, that goes with it.
         creep: Of either, how much is taken back with every part that is cut in quiet.
@@ -166,8 +166,8 @@ class MachinistHyper:
         um_per_ambient_k: And of the shop.
         um_per_edge_min: And too large per minute that the edge cuts.
         um_per_loud: And too small with a new edge, by how loud the old one was above a fresh one.
-        smooth: Share of the allowed roughness that a fresh edge leaves, with a margin: a cut that shakes and
-            is gauged below that, and more for wear as heard, does not chatter.
+        smooth: Roughness of what is allowed, but for wear as heard, below which a cut that shakes does not
+            chatter.
         trust_um: Drift since the last reading, as reckoned, beyond which a part is gauged again.
         patience: Most parts between gaugings.
     """
@@ -201,12 +201,9 @@ class Machinist(Rules):
     def rule(self, s: Mapping[str, NDArray]) -> dict[int, Any]:
         """What a hand on the machine, an ear and a gauge would do."""
         h = self.hyper
-        heard = s["vibration_mm_s"] - h.hum * s["acoustic"] > h.shaking_mm_s
-        # A loose jaw shakes, too, but leaves the surface as it was: what a reading finds may go on for a part.
-        smooth = s["ra_share"] < h.smooth * (1.0 + ROUGH_PER_LOUD * s["acoustic"])
-        shaking = heard & ~(smooth & (s["has_reading"] > 0) & (s["parts_since_reading"] < 2))
-        change = ((s["acoustic"] >= h.worn) & ~shaking & (s["edge_min"] > 1.0)) | ((s["ra_share"] > 0.97) & ~heard)
-        change &= s["parts_left"] > 2
+        heard, shaking = self.hears(s)
+        worn = (s["acoustic"] >= h.worn) & ~shaking & (s["edge_min"] > 1.0)
+        change = (worn | ((s["ra_share"] > 0.97) & ~heard)) & (s["parts_left"] > 2)
         drift = (
             h.um_per_k * s["reading_spindle_k"] + h.um_per_ambient_k * s["reading_ambient_k"]
             - h.um_per_edge_min * s["reading_edge_min"]
@@ -225,6 +222,18 @@ class Machinist(Rules):
             MEASURE: np.where(look, YES, NO), COOLANT: FLOOD,
             IDLE: np.where(s["gap_min"] > 1.0, STANDBY, READY),
         }  # fmt: skip
+
+    def hears(self, s: Mapping[str, NDArray]) -> tuple[NDArray, NDArray]:
+        """Whether the last part shook, and whether it chattered.
+
+        A loose jaw shakes, too, but leaves the surface as it was: what a reading finds smooth may shake for
+        one part more.
+        """
+        h = self.hyper
+        heard = s["vibration_mm_s"] - h.hum * s["acoustic"] > h.shaking_mm_s
+        smooth = s["ra_share"] < h.smooth * (1.0 + ROUGH_PER_LOUD * s["acoustic"])
+        fresh = (s["has_reading"] > 0) & (s["parts_since_reading"] < 2)
+        return heard, heard & ~(smooth & fresh)
 
     def _quietened(
         self, s: Mapping[str, NDArray], name: str, usual: float, step: float, shaking: NDArray

@@ -21,8 +21,8 @@ RANGES: Mapping[str, tuple[float, float, float]] = {
     "dead_band_um": (0.0, 10.0, 1.0), "gain": (0.1, 1.0, 0.1),
     "worn": (0.5, 1.6, 0.1), "trust_um": (2.0, 20.0, 2.0), "patience": (1.0, 12.0, 1.5),
     "shaking_mm_s": (0.3, 2.2, 0.15), "aside": (-0.25, 0.25, 0.08), "back_off": (0.05, 0.5, 0.08),
-    "creep": (0.0, 0.1, 0.02), "hum": (0.0, 1.2, 0.1), "smooth": (0.4, 0.8, 0.04), "um_per_loud": (0.0, 90.0, 6.0),
-    "warm_up_after_min": (0.0, 60.0, 5.0),
+    "creep": (0.0, 0.1, 0.02), "hum": (0.0, 1.2, 0.1), "smooth": (0.0, 0.8, 0.04),
+    "um_per_loud": (0.0, 90.0, 6.0), "warm_up_after_min": (0.0, 60.0, 5.0),
 }  # fmt: skip
 _CHANGED = 0.4
 # A step that helps makes the next ones longer, one that does not shorter.

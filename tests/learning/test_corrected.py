@@ -1,4 +1,4 @@
-"""A rule with learned corrections: at zero it is the rule, the filter learns a drift, twins cancel luck."""
+"""A rule with learned corrections: at zero only the filter corrects it, which learns; twins cancel luck."""
 
 import gymnasium
 import numpy as np
@@ -71,14 +71,47 @@ def lot(env, policy, seed=4):
 
 @pytest.mark.parametrize("task", envs.PROCESS_IDS)
 @pytest.mark.parametrize("rule", ["machinist", "tuned_rules", "handbook"])
-def test_without_corrections_it_is_the_rule_to_the_bit(task, rule):
+def test_without_corrections_it_is_the_rule_but_for_what_the_filter_knows_of_the_size(task, rule):
     env = gymnasium.make(task, observation="signals")
     base = catalog.create(rule, env.spec.name)
-    policy = CorrectedRules(base, network(0.0))
-    np.testing.assert_array_equal(lot(env, policy)[0], lot(env, base)[0])
-    moved = lot(env, CorrectedRules(base, network(1.0)))[0]
-    assert moved.shape == (env.unwrapped.process.n_parts, 8)
-    assert np.abs(moved).max() <= 1
+    policy, both = CorrectedRules(base, network(0.0)), []
+
+    class Beside(Policy):
+        def reset(self, instruction, seed):
+            policy.reset(instruction, seed)
+
+        def act(self, observation):
+            both.append((base.act(observation), policy.act(observation)))
+            return both[-1][1]
+
+    lot(env, Beside())
+    alone, act = (np.stack(rows) for rows in zip(*both, strict=True))
+    others = [i for i in range(8) if i != CORRECTION]
+    np.testing.assert_array_equal(act[:, others], alone[:, others])
+    moved = np.abs(act - alone)[:, CORRECTION]
+    assert moved.max() <= BOUNDS[CORRECTION] + 1e-6
+    assert (moved.max() > 0) == (rule != "handbook")  # which never gauges
+    free = lot(env, CorrectedRules(base, network(1.0)))[0]
+    assert free.shape == (env.unwrapped.process.n_parts, 8)
+    assert np.abs(free).max() <= 1
+
+
+def test_the_filter_keeps_parts_nearer_to_size_than_the_rule():
+    """Nothing learned yet; 48 lots of 64 parts on machines, bars and days that differ."""
+    n = 48
+    spread = {}
+    for name, policy in (("rule", base := catalog.create("machinist", "MillPockets")),
+                         ("filter", CorrectedRules(base, network(0.0)))):  # fmt: skip
+        env = gymnasium.make_vec("Monozukuri/MillPockets-v0", num_envs=n, observation="signals")
+        seen, _ = env.reset(seed=0)
+        policy.reset("", 0)
+        sizes, over = [], False
+        while not over:
+            seen, _, _, ended, info = env.step(policy.act(seen))
+            sizes.append(info["size_um"])
+            over = ended.all()
+        spread[name] = np.std(sizes)
+    assert spread["filter"] < 0.95 * spread["rule"], spread
 
 
 @pytest.mark.parametrize("task", envs.PROCESS_IDS)
@@ -101,7 +134,7 @@ def test_a_rule_goes_on_from_what_it_asked_for_itself(task):
     corrector, last, n_loud = Corrector(rule, n), None, 0
     for _ in range(30):
         act, _ = corrector.see(seen)
-        loud = seen["vibration_mm_s"][:, 0] > h.shaking_mm_s
+        _, loud = rule.hears({name: value[:, 0].astype(float) for name, value in seen.items()})
         if last is not None:
             back = np.clip(h.depth - last, -h.creep, h.creep)
             wanted = np.clip(np.where(loud, last - h.back_off, last + back), -1.0, 1.0)
@@ -151,7 +184,7 @@ def test_the_filter_learns_how_a_machine_drifts():
         s = {name: np.zeros(n) for name in ("edge_min", "changed", "parts_since_reading", "offset_um")}
         s |= {"spindle_c": 20 + spindle, "ambient_c": np.full(n, 20.0), "coolant_c": np.full(n, 20.0)}
         s |= {"has_reading": np.ones(n), "reading_um": true + 2.0 * rng.standard_normal(n)}
-        expected, deviation, slope, *_ = drift.see(s)
+        expected, deviation, slope, *_ = drift.see(s, np.zeros(n), np.zeros(n, bool))
         errors.append(np.abs(expected - true).mean())
         assert (deviation > 0).all(), part
     assert errors[-1] < 1.0
@@ -173,11 +206,10 @@ def test_lanes_of_a_corrector_do_not_look_at_each_other():
         seen, other = env.step(act)[0], alone.step(single)[0]
 
 
-def test_training_begins_as_the_rule_and_pays_nothing_for_it(model):
-    np.testing.assert_array_equal(lot(gymnasium.make(REQUEST.id, observation="signals"),
-                                      model.policy(model.needs))[0],
-                                  lot(gymnasium.make(REQUEST.id, observation="signals"),
-                                      catalog.create("machinist", TASK))[0])  # fmt: skip
+def test_training_begins_with_no_correction_and_pays_nothing_for_it(model):
+    env = gymnasium.make(REQUEST.id, observation="signals")
+    bare = CorrectedRules(catalog.create("machinist", TASK), network(0.0))
+    np.testing.assert_array_equal(lot(env, model.policy(model.needs))[0], lot(env, bare)[0])
     venv = model._envs
     venv.restart(5)
     venv.reset()
