@@ -45,3 +45,15 @@ def test_the_verb_leaves_numbers_that_a_rule_takes(tmp_path, capsys):
 def test_others_are_refused(words):
     with pytest.raises(UserError, match="allowed are rules on lots of parts"):
         tune_lots.main(words)
+
+
+def test_numbers_that_are_kept_stay(tmp_path):
+    out, keep = tmp_path / "t.yaml", "hum,smooth,back_off"
+    before = vars(catalog.create("machinist", "MillPockets").hyper)
+    words = ["machinist", "--task", "MillPockets", "--keep", keep, "--candidates", "8", "--lots", "4"]
+    assert tune_lots.main([*words, "--out", str(out)]) == 0
+    after = yaml.safe_load(out.read_text())
+    assert set(after) == set(before)
+    assert all(after[name] == before[name] for name in keep.split(","))
+    with pytest.raises(UserError, match="did you mean 'smooth'"):
+        tune_lots.main([*words[:4], "smoth"])
