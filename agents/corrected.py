@@ -31,8 +31,9 @@ from agents.policy import Action, Needs, Observation, Policy
 
 # What may be corrected, and by how much in an action's own unit; coolant stays the rule's. A change of edge
 # and a gauging are asked for or called off where a correction outweighs the rule's plain yes or no.
-BOUNDS: Mapping[int, float] = {
-    SPEED: 0.1, FEED: 0.1, DEPTH: 0.1, CORRECTION: 0.25, CHANGE: 2.0, MEASURE: 3.0, IDLE: 1.4
+REACH = 0.5
+BOUNDS: dict[int, float] = {
+    SPEED: REACH, FEED: REACH, DEPTH: REACH, CORRECTION: 0.25, CHANGE: 2.0, MEASURE: 3.0, IDLE: 1.4
 }  # fmt: skip
 NEEDS = Needs(observation="signals")
 # Signals of what was set last.
@@ -140,10 +141,17 @@ def n_features(n_signals: int) -> int:
     return n_signals + 12 + len(_HEARD)
 
 
-def corrected(act: NDArray, correction: NDArray) -> Action:
-    """The rule's action (n, 8) with corrections (n, 7) in [-1, 1], each within its bound."""
+def corrected(act: NDArray, correction: NDArray, reach: float = REACH) -> Action:
+    """The rule's action (n, 8) with corrections (n, 7) in [-1, 1], each within its bound.
+
+    Args:
+        act: What the rule does.
+        correction: Of what is in `BOUNDS`.
+        reach: The bound of cutting data.
+    """
     moved = np.array(act, np.float32)
-    moved[:, list(BOUNDS)] += np.clip(correction, -1.0, 1.0) * np.array(list(BOUNDS.values()), np.float32)
+    bounds = list((BOUNDS | dict.fromkeys(_SETTINGS.values(), reach)).values())
+    moved[:, list(BOUNDS)] += np.clip(correction, -1.0, 1.0) * np.array(bounds, np.float32)
     return np.clip(moved, -1.0, 1.0, out=moved)
 
 
@@ -156,12 +164,13 @@ class CorrectedRules(Policy):
         rule: Who acts.
         network: Gives the corrections.
         needs: What the environment must offer.
+        reach: The bound of cutting data.
     """
 
     batched = True
 
-    def __init__(self, rule: Rules, network: MlpPolicy, needs: Needs = NEEDS) -> None:
-        self.needs, self.rule, self.network = needs, rule, network
+    def __init__(self, rule: Rules, network: MlpPolicy, needs: Needs = NEEDS, reach: float = REACH) -> None:
+        self.needs, self.rule, self.network, self.reach = needs, rule, network, reach
         self._corrector: Corrector | None = None
 
     def reset(self, instruction: str, seed: int) -> None:
@@ -178,14 +187,15 @@ class CorrectedRules(Policy):
         if self._corrector is None:
             self._corrector = Corrector(self.rule, len(lanes["edge_min"]))
         act, features = self._corrector.see(lanes)
-        moved = corrected(act, np.stack([self.network.act(row) for row in features]))
+        moved = corrected(act, np.stack([self.network.act(row) for row in features]), self.reach)
         return moved if len(shape) == 2 else moved[0]
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
         """The rule's name and numbers, and the network's."""
         values, arrays = self.network.state()
         hyper = asdict(self.rule.hyper)  # type: ignore[attr-defined]
-        return {"rule": type(self.rule).__name__, "hyper": hyper, "network": values}, arrays
+        name = type(self.rule).__name__
+        return {"rule": name, "hyper": hyper, "reach": self.reach, "network": values}, arrays
 
     @classmethod
     def from_state(cls, values: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> CorrectedRules:
@@ -194,4 +204,5 @@ class CorrectedRules(Policy):
             kind.__name__: kind for kind in (machining.Handbook, machining.TunedRules, machining.Machinist)
         }
         kind = kinds[values["rule"]]
-        return cls(kind(kind.hyper_class(**values["hyper"])), MlpPolicy.from_state(values["network"], arrays))
+        network = MlpPolicy.from_state(values["network"], arrays)
+        return cls(kind(kind.hyper_class(**values["hyper"])), network, reach=values["reach"])

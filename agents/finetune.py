@@ -61,14 +61,15 @@ class Ruled(VecEnvWrapper):
         venv: The machines.
         twin: Others that are seeded the same.
         rule: Who acts.
+        reach: The bound of cutting data.
     """
 
-    def __init__(self, venv: Any, twin: Any, rule: Rules) -> None:
+    def __init__(self, venv: Any, twin: Any, rule: Rules, reach: float = ruled.REACH) -> None:
         n = ruled.n_features(len(venv.observation_space.spaces))
         features = gymnasium.spaces.Box(-np.inf, np.inf, (n,), np.float32)
         corrections = gymnasium.spaces.Box(-1.0, 1.0, (len(ruled.BOUNDS),), np.float32)
         super().__init__(venv, observation_space=features, action_space=corrections)
-        self._twin, self._rule = twin, rule
+        self._twin, self._rule, self._reach = twin, rule, reach
 
     def restart(self, seed: int) -> None:
         """Start the sequences of episodes anew, the twins' too."""
@@ -91,7 +92,7 @@ class Ruled(VecEnvWrapper):
 
     def step_async(self, actions: NDArray) -> None:
         """Start a step of both."""
-        self.venv.step_async(ruled.corrected(self._act, actions))
+        self.venv.step_async(ruled.corrected(self._act, actions, self._reach))
         self._twin.step_async(self._act_alone)
 
     def step_wait(self) -> Any:

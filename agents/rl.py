@@ -50,6 +50,7 @@ class PpoHyper:
         start_steps: Environment steps of that agent; half of the budget at most.
         warm_up: Updates in which only the critic learns, after a start.
         target_kl: An update ends early beyond this divergence; 0 for never.
+        reach: After the start of a rule, how far cutting data may be corrected, as an action.
     """
 
     n_steps: int = 300_000
@@ -72,6 +73,7 @@ class PpoHyper:
     start_steps: int = 0
     warm_up: int = 0
     target_kl: float = 0.0
+    reach: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("n_steps", "n_envs", "horizon", "segment", "batch", "epochs",
@@ -81,7 +83,7 @@ class PpoHyper:
         for name in ("gamma", "gae_lambda"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is 0 to 1")
-        for name in ("rate", "clip"):
+        for name in ("rate", "clip", "reach"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0")
         for name in ("warm_up", "target_kl", "entropy", "stop_after"):
@@ -121,6 +123,7 @@ class SacHyper:
             step on, so nothing is random then. Empty for nobody.
         log_std: After such a start, initial logarithm of the actions' standard deviation.
         rest: After such a start, gradient steps in which only the critics learn.
+        reach: After such a start, how far cutting data may be corrected, as an action.
     """
 
     n_steps: int = 40_000
@@ -142,13 +145,15 @@ class SacHyper:
     start: str = ""
     log_std: float = -1.2
     rest: int = 0
+    reach: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("stop_after", "rest"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is 0 or more")
-        if self.temperature <= 0:
-            raise ValueError(f"temperature is {self.temperature}: it must be above 0")
+        for name in ("temperature", "reach"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0")
         if self.start and self.her:
             raise ValueError(f"her with start {self.start!r}: a rule has no goals to relabel")
         if self.reward not in ("sparse", "dense"):

@@ -73,7 +73,7 @@ class Model:
         self._envs = acted = session.make_vec(hyper.n_envs)
         self._at_once = hyper.n_envs
         if isinstance(start, Rules):
-            self._envs = acted = Ruled(acted, session.make_vec(hyper.n_envs), start)
+            self._envs = acted = Ruled(acted, session.make_vec(hyper.n_envs), start, hyper.reach)
             self._at_once *= 2
         elif start is not None:
             acted = Corrected(acted, start)
@@ -88,7 +88,7 @@ class Model:
         self.algorithm.set_logger(Logger(None, []))  # its own makes a folder for every run that stays
         self.on_policy = isinstance(self.algorithm, OnPolicyAlgorithm)
         self.venv.norm_reward = self.on_policy
-        self._rate = hyper.rate
+        self._rate, self._reach = hyper.rate, hyper.reach
 
     def learn(self, number: int, n_steps: int) -> dict[str, float]:
         """Learn for one segment; return its figures.
@@ -146,7 +146,7 @@ class Model:
         mean, scale = self._normalisation()
         learned = MlpPolicy(layers, mean, scale, "tanh" if tanh else "relu", head, needs)
         if isinstance(self._start, Rules):
-            return CorrectedRules(self._start, learned, needs)
+            return CorrectedRules(self._start, learned, needs, self._reach)
         return learned if self._start is None else PacedPolicy(self._start, learned, needs)
 
     def _normalisation(self) -> tuple[NDArray, NDArray]:

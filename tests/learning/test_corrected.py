@@ -148,13 +148,14 @@ def test_a_rule_goes_on_from_what_it_asked_for_itself(task):
 
 def test_it_forgets_the_last_lot_and_comes_back_from_disk_the_same(tmp_path):
     env = gymnasium.make(REQUEST.id, observation="signals")
-    policy = CorrectedRules(catalog.create("machinist", TASK), network(0.5))
+    policy = CorrectedRules(catalog.create("machinist", TASK), network(0.5), reach=0.2)
     first = lot(env, policy)[0]
     lot(env, policy, seed=9)
     np.testing.assert_array_equal(lot(env, policy)[0], first)
     policy.save(tmp_path)
     again = Policy.load(tmp_path)
     assert again.needs == NEEDS
+    assert again.reach == 0.2
     np.testing.assert_array_equal(lot(env, again)[0], first)
 
 
@@ -170,6 +171,9 @@ def test_a_correction_can_call_off_a_yes_and_ask_for_a_no_within_its_bound():
     assert moved[MEASURE] == 1.0
     assert moved[CORRECTION] == BOUNDS[CORRECTION]
     assert act[0, CHANGE] == 1.0  # what was given stays
+    full[0, order.index(DEPTH)] = 1.0
+    assert corrected(act, full, reach=0.2)[0, DEPTH] == np.float32(0.2)
+    assert corrected(act, full, reach=0.2)[0, CORRECTION] == BOUNDS[CORRECTION]
 
 
 def test_the_filter_learns_how_a_machine_drifts():
@@ -282,6 +286,7 @@ def test_sac_rests_and_then_moves():
         ({"start": "machinist"}, "a rule has no goals to relabel"),
         ({"temperature": 0.0}, "temperature is 0.0: it must be above 0"),
         ({"rest": -1}, "rest is -1: allowed is 0 or more"),
+        ({"reach": 0.0}, "reach is 0.0: it must be above 0"),
     ],
 )
 def test_sac_refuses_what_makes_no_sense(hyper, message):
