@@ -38,6 +38,8 @@ BOUNDS: dict[int, float] = {
 NEEDS = Needs(observation="signals")
 # Signals of what was set last.
 _SETTINGS = {"speed": SPEED, "feed": FEED, "depth": DEPTH}
+# Settings this near are the same.
+_SAME = 1e-6
 # Signals that are heard and felt, and the weight of the newest part in their running means.
 _HEARD, _NEWEST = ("acoustic", "vibration_mm_s", "load_percent"), 0.25
 
@@ -111,6 +113,7 @@ class Corrector:
         self.rule, self._drift = rule, Drift(rule, n)
         self._heard, self._edge_min = np.zeros((len(_HEARD), n)), np.zeros(n)
         self._asked: dict[str, NDArray] = {}
+        self._usual: NDArray | None = None
 
     def see(self, observation: Mapping[str, NDArray]) -> tuple[NDArray, NDArray]:
         """Take in signals, (n, 1) each; returns what the rule does (n, 8) and the features (n, F) float32.
@@ -121,6 +124,9 @@ class Corrector:
         # A rule goes on from what it asked for itself, not from what was made of it.
         act = np.array(self.rule.act({**observation, **self._asked}))
         self._asked = {name: act[:, [i]] for name, i in _SETTINGS.items()}
+        data = act[:, list(_SETTINGS.values())]
+        self._usual = data if self._usual is None else self._usual
+        self._at_usual = (np.abs(data - self._usual) < _SAME).all(axis=1)
         heard = np.stack([s[name] for name in _HEARD])
         fresh = (s["changed"] > 0) | (s["edge_min"] == 0) | (self._edge_min == 0)
         self._edge_min = s["edge_min"]
@@ -135,23 +141,28 @@ class Corrector:
         ]  # fmt: skip
         return act, np.stack(rows, axis=-1).astype(np.float32)
 
+    def reach(self, most: float) -> NDArray:
+        """How far cutting data may be corrected (n,): not where the rule left its usual ones for a reason."""
+        return np.where(self._at_usual, most, 0.0)
+
 
 def n_features(n_signals: int) -> int:
     """Length of the features of so many signals."""
     return n_signals + 12 + len(_HEARD)
 
 
-def corrected(act: NDArray, correction: NDArray, reach: float = REACH) -> Action:
+def corrected(act: NDArray, correction: NDArray, reach: float | NDArray = REACH) -> Action:
     """The rule's action (n, 8) with corrections (n, 7) in [-1, 1], each within its bound.
 
     Args:
         act: What the rule does.
         correction: Of what is in `BOUNDS`.
-        reach: The bound of cutting data.
+        reach: The bound of cutting data, or (n,) of them.
     """
     moved = np.array(act, np.float32)
-    bounds = list((BOUNDS | dict.fromkeys(_SETTINGS.values(), reach)).values())
-    moved[:, list(BOUNDS)] += np.clip(correction, -1.0, 1.0) * np.array(bounds, np.float32)
+    bounds = np.tile(np.array(list(BOUNDS.values()), np.float32), (len(moved), 1))
+    bounds[:, [list(BOUNDS).index(i) for i in _SETTINGS.values()]] = np.reshape(reach, (-1, 1))
+    moved[:, list(BOUNDS)] += np.clip(correction, -1.0, 1.0) * bounds
     return np.clip(moved, -1.0, 1.0, out=moved)
 
 
@@ -187,7 +198,9 @@ class CorrectedRules(Policy):
         if self._corrector is None:
             self._corrector = Corrector(self.rule, len(lanes["edge_min"]))
         act, features = self._corrector.see(lanes)
-        moved = corrected(act, np.stack([self.network.act(row) for row in features]), self.reach)
+        moved = corrected(
+            act, np.stack([self.network.act(row) for row in features]), self._corrector.reach(self.reach)
+        )
         return moved if len(shape) == 2 else moved[0]
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray]]:

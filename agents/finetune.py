@@ -92,7 +92,7 @@ class Ruled(VecEnvWrapper):
 
     def step_async(self, actions: NDArray) -> None:
         """Start a step of both."""
-        self.venv.step_async(ruled.corrected(self._act, actions, self._reach))
+        self.venv.step_async(ruled.corrected(self._act, actions, self._corrector.reach(self._reach)))
         self._twin.step_async(self._act_alone)
 
     def step_wait(self) -> Any:

@@ -140,6 +140,8 @@ def test_a_rule_goes_on_from_what_it_asked_for_itself(task):
             wanted = np.clip(np.where(loud, last - h.back_off, last + back), -1.0, 1.0)
             np.testing.assert_allclose(act[:, DEPTH], wanted, atol=1e-6)
         last, n_loud = act[:, DEPTH].astype(float), n_loud + loud.sum()
+        left = np.abs(act[:, DEPTH] - h.depth) > 1e-3
+        assert (corrector.reach(0.3)[left] == 0).all()  # its answer to chatter stands
         moved = act.copy()
         moved[:, DEPTH] = np.clip(moved[:, DEPTH] + 0.3, -1, 1)
         seen = env.step(moved)[0]
