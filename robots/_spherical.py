@@ -22,6 +22,9 @@ _LIMIT_TOL_RAD = 1e-10  # rounding allowance; the angle is then clamped to the l
 _SINGULAR_SIN = 2e-9  # below this |sin J5| J4 is free, within the rotation residual
 _SINGULAR_R_M = 1e-10  # below this wrist-to-J1-axis distance J1 is free
 _TURN = 2.0 * pi
+# The other shoulder is half a turn away in J1, the other turn of the wrist in J4: that is more than 4 rad^2
+# from where a branch nearer than this has been found, so neither can be nearer.
+_NEAR_SQ = 1.0
 _FAR = 8.0 * pi  # beyond it (or NaN) `near` goes the slow way, where it is checked and clamped
 
 
@@ -234,7 +237,11 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
                                 best_distance, best = d, [q1, q2, q3, q4, q5, q6]
                             if found is not None:
                                 found.append([q1, q2, q3, q4, q5, q6])
+                            elif best_distance < _NEAR_SQ:
+                                break
                     t4, t5, t6 = t4 + pi, -t5, t6 + pi
+            if best_distance < _NEAR_SQ and found is None:
+                break
             t1, c1, n1, r = t1 + pi, -c1, -n1, -r
         if best is None:
             return None

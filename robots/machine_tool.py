@@ -226,7 +226,10 @@ class MachineTool:
     @property
     def chuck(self) -> str:
         """MTConnect chuck state."""
-        if self.grip == Clamp.HARD:
+        return self._chuck(self.grip)
+
+    def _chuck(self, grip: Clamp) -> str:
+        if grip == Clamp.HARD:
             return "CLOSED"
         return "OPEN" if self.clamp == Clamp.OPEN and self.fixture.travel_m < 0.0005 else "UNLATCHED"
 
@@ -240,7 +243,7 @@ class MachineTool:
             period_s: time since the last reading.
         """
         self.fixture.sense()
-        self.door_m = self.world.joint_states(self.door_body, (0,))[0][0]
+        self.door_m = self.world.joint_position(self.door_body, 0)
         closed = self.door == "CLOSED"
         if closed and self.door_target == "CLOSED" and not self._latched:
             self._drive_door(latched=True)
@@ -257,23 +260,30 @@ class MachineTool:
         if self._chip is not None and self._chip_goes and self.blowing_s > 0.0 and not self.part_present:
             self.world.put_away(self._chip)
             self._chip = None
-        self.blowing_s = max(0.0, self.blowing_s - period_s)
-        if self.execution == "ACTIVE" and not closed:  # somebody forces it
+        if self.blowing_s:
+            self.blowing_s = max(0.0, self.blowing_s - period_s)
+        if self.execution == "ACTIVE":
+            self._run(period_s, closed=closed)
+
+    def _run(self, period_s: float, *, closed: bool) -> None:
+        """A control period of the cycle."""
+        if not closed:  # somebody forces it
             self.raise_alarm("door")
             self._execute("INTERRUPTED")
-        if self.execution == "ACTIVE":
-            self.cycle_left_s = max(0.0, self.cycle_left_s - period_s)
-            if self.cycle_left_s == 0.0:
-                self.cycles_done += 1
-                self._execute("READY")
+            return
+        self.cycle_left_s = max(0.0, self.cycle_left_s - period_s)
+        if self.cycle_left_s == 0.0:
+            self.cycles_done += 1
+            self._execute("READY")
 
     def state(self) -> MachineState:
         """The signals on the robot's side of the handshake."""
+        grip = self.grip
         return MachineState(
             self.execution,
             self.door,
-            self.chuck,
-            self.grip,
+            self._chuck(grip),
+            grip,
             self.part_present,
             self.seat_ok,
             self.alarm,
