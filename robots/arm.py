@@ -60,7 +60,7 @@ Shares = Sequence[tuple[float, float]]
 
 
 def _ramp_of_any(p: Sequence[float], b: Sequence[float], d: Sequence[float], shares: Shares) -> list[Flat]:
-    """Set-points of all joints by physics step: from `p`, the move in a period going from `b` to `d`."""
+    """Set-points of all joints by physics step: from `p`, the speed going from `b` to `d` (rad a period)."""
     joints = []
     for at, before, after in zip(p, b, d, strict=True):
         change = after - before
@@ -126,6 +126,7 @@ class Arm:
         self._read_joints = [*self._joints, self.sensor, self.left, self.right]
         self._gains = [POSITION_GAIN] * self.n
         self._efforts = [j.torque_nm for j in spec.joints]
+        self._ramp = _ramp_of_six if self.n == 6 else _ramp_of_any
         self._limits = [(j.lower_rad, j.upper_rad, j.speed_rad_s) for j in spec.joints]
         self._weight_n = gripper.mass_kg * world.engine.gravity_m_s2
         self._limit_n = COLLISION_N + self._weight_n
@@ -191,7 +192,7 @@ class Arm:
             self.q_command = list(q_target)
         else:
             self.q_command, delta = self._shortened(q_target, delta, substeps)
-        rows = self._ramp(delta, substeps)
+        rows = self._ramp(self._set_point, self._delta, delta, _shares(substeps))
         self._set_point, self._delta = list(rows[-1]), delta
         world, body, joints, gains, efforts = self.world, self.body, self._joints, self._gains, self._efforts
         done = world.drive(body, joints, rows, gains, efforts, sensor=self.sensor, limit_n=self._limit_n)
@@ -224,11 +225,6 @@ class Arm:
         wanted = [a + share * d for a, d in zip(rest, delta, strict=True)]
         cut = [min(hi, max(lo, q)) for q, (lo, hi, _) in zip(wanted, self._limits, strict=True)]
         return cut, [q - a for q, a in zip(cut, rest, strict=True)]
-
-    def _ramp(self, delta: list[float], substeps: int) -> list[tuple[float, ...]]:
-        """Set-points of one period, their speed going in a line from that of the last period to `delta`."""
-        ramp = _ramp_of_six if self.n == 6 else _ramp_of_any
-        return ramp(self._set_point, self._delta, delta, _shares(substeps))
 
     def guard(self, hand: HandState) -> bool:
         """Stops short as a robot controller does at the end of a period; True where it had to.

@@ -226,12 +226,10 @@ class MachineTool:
     @property
     def chuck(self) -> str:
         """MTConnect chuck state."""
-        return self._chuck(self.grip)
-
-    def _chuck(self, grip: Clamp) -> str:
-        if grip == Clamp.HARD:
-            return "CLOSED"
-        return "OPEN" if self.clamp == Clamp.OPEN and self.fixture.travel_m < 0.0005 else "UNLATCHED"
+        fixture = self.fixture
+        if fixture.clamp == Clamp.OPEN:
+            return "OPEN" if fixture.travel_m < 0.0005 else "UNLATCHED"
+        return "CLOSED" if self.grip == Clamp.HARD else "UNLATCHED"
 
     def sense(self, seats: list[tuple[float, float]], arm_inside: bool, period_s: float) -> None:
         """Reads the sensors once a control period.
@@ -278,12 +276,11 @@ class MachineTool:
 
     def state(self) -> MachineState:
         """The signals on the robot's side of the handshake."""
-        grip = self.grip
         return MachineState(
             self.execution,
             self.door,
-            self._chuck(grip),
-            grip,
+            self.chuck,
+            self.grip,
             self.part_present,
             self.seat_ok,
             self.alarm,

@@ -127,7 +127,12 @@ def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) ->
             math.cos(turn),
             math.sin(turn),
             z,
-            *_zoom(dx, dy, dz),
+            dx * _NEAR,
+            dy * _NEAR,
+            dz * _NEAR,
+            dx * _CLOSE,
+            dy * _CLOSE,
+            dz * _CLOSE,
             kind.grip_across_m * 10,
             kind.chuck_across_m * 10,
             kind.height_m * 10,
@@ -226,7 +231,7 @@ class StateObserver:
         self._previous = now.command_m
         values += achieved
         values += desired
-        flat = np.array(values, np.float32)
+        flat = np.fromiter(values, np.float32, self._high.size)
         np.minimum(np.maximum(flat, self._low, out=flat), self._high, out=flat)
         if self.flat:
             return flat

@@ -228,8 +228,10 @@ class Cell:
     # -- running ----------------------------------------------------------------------------------
     def advance(self, q_target: Sequence[float], close: bool) -> bool:
         """One control period; False where a limit of the arm shortened the move."""
-        self.arm.grip(close=close)
-        whole = self.arm.move(q_target, self.substeps)
+        arm = self.arm
+        if close != arm.closed:
+            arm.grip(close=close)
+        whole = arm.move(q_target, self.substeps)
         self.time_s += self.period_s
         return whole
 
@@ -259,7 +261,7 @@ class Cell:
             self._was_held = held
             self.ledger.append(self.time_s, "part_grasped" if held else "part_released", "part_0")
         state = self._scan_machine(self.machine, hand, gripped) if self.machine is not None else None
-        collided = self._collided()
+        collided = not self.world.touched(arm.body).isdisjoint(FIXTURES)
         if collided:
             self.ledger.append(self.time_s, "collision", "arm")
         self.peak_force_n = max(self.peak_force_n, math.hypot(*hand.force_n))
@@ -344,10 +346,6 @@ class Cell:
         r, tool = hand.rotation, self.arm.gripper.tcp_m
         foremost = max(hand.position_m[0], hand.position_m[0] - (tool + 0.08) * r[2])
         return foremost + 0.06 > self.machine_spec.front_x_m - 0.028
-
-    def _collided(self) -> bool:
-        """Whether the arm or hand touches scenery or machine."""
-        return not self.world.touched(self.arm.body).isdisjoint(FIXTURES)
 
     def finish(self, success: bool) -> None:
         """Closes the episode's books."""
