@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import atan2, cos, pi, remainder, sin, sqrt
 
-from robots._chain import Flat, Unreachable, joint_list, squared_rotation
+from robots._chain import Flat, Unreachable, is_square, joint_list, squared_rotation
 from robots._wrist_geometry import geometry
 from robots.spec import ArmSpec
 
 _POSITION_TOL_M = 1e-9
 _ROTATION_TOL_RAD = 1e-8
 _LIMIT_TOL_RAD = 1e-10  # rounding allowance; the angle is then clamped to the limit
+_BEYOND_M = 1e-6  # farther out of reach than a pose whose rotation is square is brought by squaring it
 _SINGULAR_SIN = 2e-9  # below this |sin J5| J4 is free, within the rotation residual
 _SINGULAR_R_M = 1e-10  # below this wrist-to-J1-axis distance J1 is free
 _TURN = 2.0 * pi
@@ -263,16 +264,22 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
     def clamped(q: Sequence[float]) -> list[float]:
         return [min(max(a, lo), hi) for a, (lo, hi) in zip(q, limits, strict=True)]
 
-    def why(flat: Flat) -> str:
+    def spans(flat: Flat) -> tuple[float, float]:
+        """Return how far the wrist centre is from the J2 axis, with either shoulder."""
         px, py, pz = (
             flat[9 + i] - b - flat[3 * i] * tx - flat[3 * i + 1] * ty - flat[3 * i + 2] * tz
             for i, b in enumerate(g.base)
         )
         r = math.hypot(px, py)
-        spans = [math.hypot(side * r - a1, pz) for side in (1.0, -1.0)]
-        if not any(abs(upper - fore) <= span <= upper + fore for span in spans):
+        return math.hypot(r - a1, pz), math.hypot(-r - a1, pz)
+
+    def beyond(flat: Flat, margin_m: float = 0.0) -> bool:
+        return not any(abs(upper - fore) - margin_m <= s <= upper + fore + margin_m for s in spans(flat))
+
+    def why(flat: Flat) -> str:
+        if beyond(flat):
             return (
-                f"{spec.name}: wrist centre is {spans[0]:.4f} m from the J2 axis; the arm spans "
+                f"{spec.name}: wrist centre is {spans(flat)[0]:.4f} m from the J2 axis; the arm spans "
                 f"{abs(upper - fore):.4f} to {upper + fore:.4f} m"
             )
         return f"{spec.name}: every branch to the pose breaks a joint limit"
@@ -297,7 +304,10 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
             return best
         # Bad input, a `near` outside the limits and a rounded rotation cost nothing until here.
         start = clamped(joint_list(spec, near, "near"))
-        flat = squared_rotation((r00, r01, r02, r10, r11, r12, r20, r21, r22, px, py, pz))
+        flat = (r00, r01, r02, r10, r11, r12, r20, r21, r22, px, py, pz)
+        if math.isfinite(px + py + pz) and is_square(flat[:9]) and beyond(flat, _BEYOND_M):
+            raise Unreachable(why(flat))
+        flat = squared_rotation(flat)
         best = search(*flat[9:], *flat[:9], start, None)
         if best is None:
             raise Unreachable(why(flat))
