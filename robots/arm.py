@@ -186,9 +186,8 @@ class Arm:
         """
         if self.stalled != self._pressing:
             self._press()
-        # From where the arm comes to rest if nothing more is asked of it.
-        delta = [q - p - d / 2 for q, p, d in zip(q_target, self._set_point, self._delta, strict=True)]
-        if whole := self._allowed(q_target, delta, substeps):
+        delta, whole = self._wanted(q_target, substeps)
+        if whole:
             self.q_command = list(q_target)
         else:
             self.q_command, delta = self._shortened(q_target, delta, substeps)
@@ -207,12 +206,16 @@ class Arm:
         self._set_point, self.q_command = list(q_rad), list(q_rad)
         self._delta = [0.0] * self.n
 
-    def _allowed(self, end: Sequence[float], delta: Sequence[float], substeps: int) -> bool:
-        period = substeps / self.world.engine.rate_hz
-        for d, q, (lower, upper, speed) in zip(delta, end, self._limits, strict=True):
+    def _wanted(self, end: Sequence[float], substeps: int) -> tuple[list[float], bool]:
+        """The move from where the arm comes to rest if nothing more is asked of it; whether it is allowed."""
+        period, delta, allowed = substeps / self.world.engine.rate_hz, [], True
+        joints = zip(end, self._set_point, self._delta, self._limits, strict=True)
+        for q, at, before, (lower, upper, speed) in joints:
+            d = q - at - before / 2
+            delta.append(d)
             if not (lower <= q <= upper and abs(d) <= speed * period):
-                return False
-        return True
+                allowed = False
+        return delta, allowed
 
     def _shortened(
         self, end: Sequence[float], delta: Sequence[float], substeps: int

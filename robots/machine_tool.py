@@ -37,8 +37,8 @@ class MachineState(NamedTuple):
 
 
 DOOR_N, LATCH_N = 150.0, 3000.0
-# A door this close to the end of its travel is open.
-OPEN_WITHIN_M = 0.020
+# A door this close to the ends of its travel is open, or closed.
+OPEN_WITHIN_M, CLOSED_WITHIN_M = 0.020, 0.005
 SEAT_SENSOR_M = 0.0001
 PRESENT_SENSOR_M = 0.003
 _PRESENT_RADIUS_M = 0.012
@@ -213,7 +213,7 @@ class MachineTool:
         """MTConnect door state from the door's position."""
         if self.door_m > DOOR_TRAVEL_M - OPEN_WITHIN_M:
             return "OPEN"
-        return "CLOSED" if self.door_m < 0.005 else "UNLATCHED"
+        return "CLOSED" if self.door_m < CLOSED_WITHIN_M else "UNLATCHED"
 
     @property
     def grip(self) -> Clamp:
@@ -242,7 +242,7 @@ class MachineTool:
         """
         self.fixture.sense()
         self.door_m = self.world.joint_position(self.door_body, 0)
-        closed = self.door == "CLOSED"
+        closed = self.door_m < CLOSED_WITHIN_M
         if closed and self.door_target == "CLOSED" and not self._latched:
             self._drive_door(latched=True)
         # The light curtain is behind the door: closed, it hides the hand in front.
