@@ -118,10 +118,15 @@ def joint_list(spec: ArmSpec, q: ArrayLike, what: str) -> list[float]:
 def is_square(r: Sequence[float]) -> bool:
     """Return whether a rotation, row by row, is orthonormal to 1e-9 and no reflection."""
     a, b, c, d, e, f, g, h, i = r
-    lengths = (a * a + b * b + c * c - 1.0, d * d + e * e + f * f - 1.0, g * g + h * h + i * i - 1.0)
-    angles = (a * d + b * e + c * f, d * g + e * h + f * i, g * a + h * b + i * c)
-    square = all(-_SQUARE_TOL < value < _SQUARE_TOL for value in (*lengths, *angles))
-    return square and a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g) > 0.0
+    return (
+        abs(a * a + b * b + c * c - 1.0) < _SQUARE_TOL
+        and abs(d * d + e * e + f * f - 1.0) < _SQUARE_TOL
+        and abs(g * g + h * h + i * i - 1.0) < _SQUARE_TOL
+        and abs(a * d + b * e + c * f) < _SQUARE_TOL
+        and abs(d * g + e * h + f * i) < _SQUARE_TOL
+        and abs(g * a + h * b + i * c) < _SQUARE_TOL
+        and a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g) > 0.0
+    )
 
 
 def squared_rotation(flat: Sequence[float]) -> Flat:

@@ -266,23 +266,31 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
 
     def spans(flat: Flat) -> tuple[float, float]:
         """Return how far the wrist centre is from the J2 axis, with either shoulder."""
-        px, py, pz = (
-            flat[9 + i] - b - flat[3 * i] * tx - flat[3 * i + 1] * ty - flat[3 * i + 2] * tz
-            for i, b in enumerate(g.base)
-        )
-        r = math.hypot(px, py)
+        r00, r01, r02, r10, r11, r12, r20, r21, r22, px, py, pz = flat
+        px -= bx + r00 * tx + r01 * ty + r02 * tz
+        py -= by + r10 * tx + r11 * ty + r12 * tz
+        pz -= bz + r20 * tx + r21 * ty + r22 * tz
+        r = sqrt(px * px + py * py)
         return math.hypot(r - a1, pz), math.hypot(-r - a1, pz)
 
-    def beyond(flat: Flat, margin_m: float = 0.0) -> bool:
-        return not any(abs(upper - fore) - margin_m <= s <= upper + fore + margin_m for s in spans(flat))
+    def spanned(span: float, margin: float = 0.0) -> bool:
+        return abs(upper - fore) - margin <= span <= upper + fore + margin
 
     def why(flat: Flat) -> str:
-        if beyond(flat):
-            return (
-                f"{spec.name}: wrist centre is {spans(flat)[0]:.4f} m from the J2 axis; the arm spans "
-                f"{abs(upper - fore):.4f} to {upper + fore:.4f} m"
-            )
-        return f"{spec.name}: every branch to the pose breaks a joint limit"
+        near_side, far_side = spans(flat)
+        if spanned(near_side) or spanned(far_side):
+            return f"{spec.name}: every branch to the pose breaks a joint limit"
+        return (
+            f"{spec.name}: wrist centre is {near_side:.4f} m from the J2 axis; the arm spans "
+            f"{abs(upper - fore):.4f} to {upper + fore:.4f} m"
+        )
+
+    def plainly_beyond(flat: Flat) -> bool:
+        """Whether even squaring a rotation cannot bring its pose within reach; no for what is no pose."""
+        if not (math.isfinite(flat[9] + flat[10] + flat[11]) and is_square(flat[:9])):
+            return False
+        near_side, far_side = spans(flat)
+        return not (spanned(near_side, _BEYOND_M) or spanned(far_side, _BEYOND_M))
 
     def solve(
         px: float,
@@ -303,10 +311,10 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
         if best is not None:
             return best
         # Bad input, a `near` outside the limits and a rounded rotation cost nothing until here.
-        start = clamped(joint_list(spec, near, "near"))
         flat = (r00, r01, r02, r10, r11, r12, r20, r21, r22, px, py, pz)
-        if math.isfinite(px + py + pz) and is_square(flat[:9]) and beyond(flat, _BEYOND_M):
+        if all(map(math.isfinite, near)) and plainly_beyond(flat):
             raise Unreachable(why(flat))
+        start = clamped(joint_list(spec, near, "near"))
         flat = squared_rotation(flat)
         best = search(*flat[9:], *flat[:9], start, None)
         if best is None:

@@ -45,7 +45,7 @@ def test_out_of_reach_is_told_as_after_squaring(name, monkeypatch):
 
     far = rng.uniform(-1.3, 1.3, (197, 3)).tolist()
     places = [*far, [math.nan, 0.0, 0.5], [math.inf, 0.0, 0.5], [1e308, 1e308, 0.0]]
-    for near in (list(spec.home_rad), [math.nan] * 6, [100.0] * 6):
+    for near in (list(spec.home_rad), [0.0, math.nan, 0.0, 0.0, 0.0, 0.0], [100.0] * 6):
         quick = told(near)
         with monkeypatch.context() as without:
             without.setattr(_spherical, "is_square", lambda r: False)
