@@ -19,6 +19,8 @@ from robots.vise import Vise
 from robots.workholding import Clamp, Workholding
 from robots.world import World
 
+# An enum's members cost ten times as much to look up on it, and the signals are read at every step.
+_OPEN, _SOFT, _HARD = Clamp
 REQUESTS = ("none", "clamp", "unclamp", "close door", "open door", "blow", "cycle start")
 Notice = Callable[[str, str, dict[str, Any]], None]
 
@@ -219,17 +221,17 @@ class MachineTool:
     def grip(self) -> Clamp:
         """What the pressure switches tell: SOFT once the jaws have met something, HARD with a part held."""
         fixture = self.fixture
-        if fixture.clamp == Clamp.HARD:
-            return Clamp.HARD if fixture.held else Clamp.SOFT
-        return Clamp.SOFT if fixture.stood else Clamp.OPEN
+        if fixture.clamp == _HARD:
+            return _HARD if fixture.held else _SOFT
+        return _SOFT if fixture.stood else _OPEN
 
     @property
     def chuck(self) -> str:
         """MTConnect chuck state."""
         fixture = self.fixture
-        if fixture.clamp == Clamp.OPEN:
+        if fixture.clamp == _OPEN:
             return "OPEN" if fixture.travel_m < 0.0005 else "UNLATCHED"
-        return "CLOSED" if self.grip == Clamp.HARD else "UNLATCHED"
+        return "CLOSED" if self.grip == _HARD else "UNLATCHED"
 
     def sense(self, seats: list[tuple[float, float]], arm_inside: bool, period_s: float) -> None:
         """Reads the sensors once a control period.

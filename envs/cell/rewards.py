@@ -11,13 +11,8 @@ def closeness(distance_m: float, scale_m: float) -> float:
     return 1.0 - math.tanh(0.55 * distance_m / scale_m)
 
 
-def weighted(terms: Mapping[str, float], weights: Mapping[str, float], total_weight: float) -> float:
+def weighted(terms: Mapping[str, float], weights: Mapping[str, float]) -> float:
     """Weighted mean of the terms less one: 0 when all is done, -1 when nothing is.
-
-    Args:
-        terms: By name.
-        weights: By name, of these and of other terms, which count as 0.
-        total_weight: Their sum.
 
     Raises:
         KeyError: if a term has no weight.
@@ -25,4 +20,4 @@ def weighted(terms: Mapping[str, float], weights: Mapping[str, float], total_wei
     total = 0.0
     for name, value in terms.items():
         total += weights[name] * value
-    return total / total_weight - 1.0
+    return total / sum(weights.values()) - 1.0
