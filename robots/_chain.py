@@ -17,6 +17,7 @@ Flat = tuple[
 ]  # rotation row by row (9), then position in m (3)
 
 _RIGID_TOL = 1e-6
+_SQUARE_TOL = 1e-9
 
 
 class Unreachable(ValueError):
@@ -112,6 +113,20 @@ def joint_list(spec: ArmSpec, q: ArrayLike, what: str) -> list[float]:
     if not all(map(math.isfinite, values)):
         raise ValueError(f"{what} {values}: every angle must be finite")
     return values
+
+
+def is_square(r: Sequence[float]) -> bool:
+    """Return whether a rotation, row by row, is orthonormal to 1e-9 and no reflection."""
+    a, b, c, d, e, f, g, h, i = r
+    return (
+        abs(a * a + b * b + c * c - 1.0) < _SQUARE_TOL
+        and abs(d * d + e * e + f * f - 1.0) < _SQUARE_TOL
+        and abs(g * g + h * h + i * i - 1.0) < _SQUARE_TOL
+        and abs(a * d + b * e + c * f) < _SQUARE_TOL
+        and abs(d * g + e * h + f * i) < _SQUARE_TOL
+        and abs(g * a + h * b + i * c) < _SQUARE_TOL
+        and a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g) > 0.0
+    )
 
 
 def squared_rotation(flat: Sequence[float]) -> Flat:

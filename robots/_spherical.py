@@ -12,16 +12,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import atan2, cos, pi, remainder, sin, sqrt
 
-from robots._chain import Flat, Unreachable, joint_list, squared_rotation
+from robots._chain import Flat, Unreachable, is_square, joint_list, squared_rotation
 from robots._wrist_geometry import geometry
 from robots.spec import ArmSpec
 
 _POSITION_TOL_M = 1e-9
 _ROTATION_TOL_RAD = 1e-8
 _LIMIT_TOL_RAD = 1e-10  # rounding allowance; the angle is then clamped to the limit
+_BEYOND_M = 1e-6  # farther out of reach than a pose whose rotation is square is brought by squaring it
 _SINGULAR_SIN = 2e-9  # below this |sin J5| J4 is free, within the rotation residual
 _SINGULAR_R_M = 1e-10  # below this wrist-to-J1-axis distance J1 is free
 _TURN = 2.0 * pi
+# The other shoulder is half a turn away in J1, the other turn of the wrist in J4: that is more than 4 rad^2
+# from where a branch nearer than this has been found, so neither can be nearer.
+_NEAR_SQ = 1.0
 _FAR = 8.0 * pi  # beyond it (or NaN) `near` goes the slow way, where it is checked and clamped
 
 
@@ -234,7 +238,11 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
                                 best_distance, best = d, [q1, q2, q3, q4, q5, q6]
                             if found is not None:
                                 found.append([q1, q2, q3, q4, q5, q6])
+                            elif best_distance < _NEAR_SQ:
+                                break
                     t4, t5, t6 = t4 + pi, -t5, t6 + pi
+            if best_distance < _NEAR_SQ and found is None:
+                break
             t1, c1, n1, r = t1 + pi, -c1, -n1, -r
         if best is None:
             return None
@@ -256,19 +264,33 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
     def clamped(q: Sequence[float]) -> list[float]:
         return [min(max(a, lo), hi) for a, (lo, hi) in zip(q, limits, strict=True)]
 
+    def spans(flat: Flat) -> tuple[float, float]:
+        """Return how far the wrist centre is from the J2 axis, with either shoulder."""
+        r00, r01, r02, r10, r11, r12, r20, r21, r22, px, py, pz = flat
+        px -= bx + r00 * tx + r01 * ty + r02 * tz
+        py -= by + r10 * tx + r11 * ty + r12 * tz
+        pz -= bz + r20 * tx + r21 * ty + r22 * tz
+        r = sqrt(px * px + py * py)
+        return math.hypot(r - a1, pz), math.hypot(-r - a1, pz)
+
+    def spanned(span: float, margin: float = 0.0) -> bool:
+        return abs(upper - fore) - margin <= span <= upper + fore + margin
+
     def why(flat: Flat) -> str:
-        px, py, pz = (
-            flat[9 + i] - b - flat[3 * i] * tx - flat[3 * i + 1] * ty - flat[3 * i + 2] * tz
-            for i, b in enumerate(g.base)
+        near_side, far_side = spans(flat)
+        if spanned(near_side) or spanned(far_side):
+            return f"{spec.name}: every branch to the pose breaks a joint limit"
+        return (
+            f"{spec.name}: wrist centre is {near_side:.4f} m from the J2 axis; the arm spans "
+            f"{abs(upper - fore):.4f} to {upper + fore:.4f} m"
         )
-        r = math.hypot(px, py)
-        spans = [math.hypot(side * r - a1, pz) for side in (1.0, -1.0)]
-        if not any(abs(upper - fore) <= span <= upper + fore for span in spans):
-            return (
-                f"{spec.name}: wrist centre is {spans[0]:.4f} m from the J2 axis; the arm spans "
-                f"{abs(upper - fore):.4f} to {upper + fore:.4f} m"
-            )
-        return f"{spec.name}: every branch to the pose breaks a joint limit"
+
+    def plainly_beyond(flat: Flat) -> bool:
+        """Whether even squaring a rotation cannot bring its pose within reach; no for what is no pose."""
+        if not (math.isfinite(flat[9] + flat[10] + flat[11]) and is_square(flat[:9])):
+            return False
+        near_side, far_side = spans(flat)
+        return not (spanned(near_side, _BEYOND_M) or spanned(far_side, _BEYOND_M))
 
     def solve(
         px: float,
@@ -289,8 +311,11 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
         if best is not None:
             return best
         # Bad input, a `near` outside the limits and a rounded rotation cost nothing until here.
+        flat = (r00, r01, r02, r10, r11, r12, r20, r21, r22, px, py, pz)
+        if all(map(math.isfinite, near)) and plainly_beyond(flat):
+            raise Unreachable(why(flat))
         start = clamped(joint_list(spec, near, "near"))
-        flat = squared_rotation((r00, r01, r02, r10, r11, r12, r20, r21, r22, px, py, pz))
+        flat = squared_rotation(flat)
         best = search(*flat[9:], *flat[:9], start, None)
         if best is None:
             raise Unreachable(why(flat))

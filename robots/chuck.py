@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from robots.machine_body import MachineSpec, jaws
 from robots.spec import Link, Vec3
 from robots.workholding import Clamp as Clamp
@@ -26,6 +24,6 @@ class Chuck(Workholding):
         """How far the jaws have travelled when they stand on a part that is `across_m` between them."""
         return self.spec.jaw_radius_m - across_m / 2
 
-    def _mean_m(self, travels_m: Sequence[float]) -> float:
-        a, b, c = travels_m
-        return (a + b + c) / 3.0
+    def _read_m(self) -> float:
+        a, b, c = self.world.joint_states(self.body, self.joints)
+        return (a[0] + b[0] + c[0]) / 3.0

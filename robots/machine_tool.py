@@ -19,6 +19,8 @@ from robots.vise import Vise
 from robots.workholding import Clamp, Workholding
 from robots.world import World
 
+# An enum's members cost ten times as much to look up on it, and the signals are read at every step.
+_OPEN, _SOFT, _HARD = Clamp
 REQUESTS = ("none", "clamp", "unclamp", "close door", "open door", "blow", "cycle start")
 Notice = Callable[[str, str, dict[str, Any]], None]
 
@@ -37,8 +39,8 @@ class MachineState(NamedTuple):
 
 
 DOOR_N, LATCH_N = 150.0, 3000.0
-# A door this close to the end of its travel is open.
-OPEN_WITHIN_M = 0.020
+# A door this close to the ends of its travel is open, or closed.
+OPEN_WITHIN_M, CLOSED_WITHIN_M = 0.020, 0.005
 SEAT_SENSOR_M = 0.0001
 PRESENT_SENSOR_M = 0.003
 _PRESENT_RADIUS_M = 0.012
@@ -213,22 +215,23 @@ class MachineTool:
         """MTConnect door state from the door's position."""
         if self.door_m > DOOR_TRAVEL_M - OPEN_WITHIN_M:
             return "OPEN"
-        return "CLOSED" if self.door_m < 0.005 else "UNLATCHED"
+        return "CLOSED" if self.door_m < CLOSED_WITHIN_M else "UNLATCHED"
 
     @property
     def grip(self) -> Clamp:
         """What the pressure switches tell: SOFT once the jaws have met something, HARD with a part held."""
         fixture = self.fixture
-        if fixture.clamp == Clamp.HARD:
-            return Clamp.HARD if fixture.held else Clamp.SOFT
-        return Clamp.SOFT if fixture.stood else Clamp.OPEN
+        if fixture.clamp == _HARD:
+            return _HARD if fixture.held else _SOFT
+        return _SOFT if fixture.stood else _OPEN
 
     @property
     def chuck(self) -> str:
         """MTConnect chuck state."""
-        if self.grip == Clamp.HARD:
-            return "CLOSED"
-        return "OPEN" if self.clamp == Clamp.OPEN and self.fixture.travel_m < 0.0005 else "UNLATCHED"
+        fixture = self.fixture
+        if fixture.clamp == _OPEN:
+            return "OPEN" if fixture.travel_m < 0.0005 else "UNLATCHED"
+        return "CLOSED" if self.grip == _HARD else "UNLATCHED"
 
     def sense(self, seats: list[tuple[float, float]], arm_inside: bool, period_s: float) -> None:
         """Reads the sensors once a control period.
@@ -240,8 +243,8 @@ class MachineTool:
             period_s: time since the last reading.
         """
         self.fixture.sense()
-        self.door_m = self.world.joint_states(self.door_body, (0,))[0][0]
-        closed = self.door == "CLOSED"
+        self.door_m = self.world.joint_position(self.door_body, 0)
+        closed = self.door_m < CLOSED_WITHIN_M
         if closed and self.door_target == "CLOSED" and not self._latched:
             self._drive_door(latched=True)
         # The light curtain is behind the door: closed, it hides the hand in front.
@@ -257,15 +260,21 @@ class MachineTool:
         if self._chip is not None and self._chip_goes and self.blowing_s > 0.0 and not self.part_present:
             self.world.put_away(self._chip)
             self._chip = None
-        self.blowing_s = max(0.0, self.blowing_s - period_s)
-        if self.execution == "ACTIVE" and not closed:  # somebody forces it
+        if self.blowing_s:
+            self.blowing_s = max(0.0, self.blowing_s - period_s)
+        if self.execution == "ACTIVE":
+            self._run(period_s, closed=closed)
+
+    def _run(self, period_s: float, *, closed: bool) -> None:
+        """A control period of the cycle."""
+        if not closed:  # somebody forces it
             self.raise_alarm("door")
             self._execute("INTERRUPTED")
-        if self.execution == "ACTIVE":
-            self.cycle_left_s = max(0.0, self.cycle_left_s - period_s)
-            if self.cycle_left_s == 0.0:
-                self.cycles_done += 1
-                self._execute("READY")
+            return
+        self.cycle_left_s = max(0.0, self.cycle_left_s - period_s)
+        if self.cycle_left_s == 0.0:
+            self.cycles_done += 1
+            self._execute("READY")
 
     def state(self) -> MachineState:
         """The signals on the robot's side of the handshake."""

@@ -5,8 +5,6 @@ Bed, fixed jaw and end stop do not move: they belong to the machine's frame (`ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from robots.machine_body import JAW, MachineSpec
 from robots.scene_types import Node, Surface
 from robots.spec import Link, Shape, Vec3
@@ -42,5 +40,5 @@ class Vise(Workholding):
         """How far the jaw has travelled when it presses a part of `across_m` on the fixed jaw."""
         return self.spec.jaw_radius_m + self.spec.half_m - across_m
 
-    def _mean_m(self, travels_m: Sequence[float]) -> float:
-        return travels_m[0]
+    def _read_m(self) -> float:
+        return self.world.joint_position(self.body, 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from enum import IntEnum
 from typing import ClassVar
 
@@ -48,8 +47,8 @@ class Workholding(ABC):
         """How far the jaws have travelled when they stand on a part that is `across_m` between them."""
 
     @abstractmethod
-    def _mean_m(self, travels_m: Sequence[float]) -> float:
-        """One number for where all jaws are."""
+    def _read_m(self) -> float:
+        """Reads the jaws: one number for where all are."""
 
     @property
     def held(self) -> bool:
@@ -92,8 +91,7 @@ class Workholding(ABC):
 
     def sense(self) -> None:
         """Reads the jaws; those that stand under full pressure lock."""
-        states = self.world.joint_states(self.body, self.joints)
-        before, self.travel_m = self.travel_m, self._mean_m([state[0] for state in states])
+        before, self.travel_m = self.travel_m, self._read_m()
         self.still = abs(self.travel_m - before) < JAWS_STILL_M
         self.stood = self.stood or (self.still and self.clamp != Clamp.OPEN)
         if self.clamp == Clamp.HARD and not self._locked and self.still:

@@ -376,6 +376,11 @@ class World:
         at: tuple[Vec3, Quat] = bullet.getBasePositionAndOrientation(body, self.client)
         return at
 
+    def poses(self, bodies: Sequence[int]) -> list[tuple[Vec3, Quat]]:
+        """`pose` of each of the bodies."""
+        read, client = bullet.getBasePositionAndOrientation, self.client
+        return [read(body, client) for body in bodies]
+
     def velocity(self, body: int) -> tuple[Vec3, Vec3]:
         """Linear (m/s) and angular (rad/s) velocity of a body's base, world frame."""
         moving: tuple[Vec3, Vec3] = bullet.getBaseVelocity(body, self.client)
@@ -385,6 +390,11 @@ class World:
         """(position, velocity, reaction (Fx, Fy, Fz, Mx, My, Mz), motor effort) of each joint."""
         states: Sequence[tuple[float, float, Vec3, float]] = bullet.getJointStates(body, joints, self.client)
         return states
+
+    def joint_position(self, body: int, joint: int) -> float:
+        """Where one joint is (rad or m)."""
+        position: float = bullet.getJointState(body, joint, self.client)[0]
+        return position
 
     def link_pose(self, body: int, link: int) -> tuple[Vec3, Quat]:
         """World pose of a link's joint frame, from the joint positions as they are now."""
@@ -418,7 +428,7 @@ class World:
 
     def touched(self, body: int) -> set[str]:
         """Names of what a body pressed on in the last step: bodies, and links with a name of their own."""
-        points = bullet.getContactPoints(bodyA=body, physicsClientId=self.client)
+        points = bullet.getContactPoints(body, -1, -2, -2, self.client)  # with any body, of any link
         if not points:
             return set()
         own, names = self._link_names, self._names

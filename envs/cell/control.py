@@ -16,6 +16,13 @@ JOINT_STEP_RAD = 0.10
 # The hand stays in this box (m, world); the fingers' tips are 15 mm below the TCP.
 BOX_LOW_M: Vec3 = (-0.20, -0.60, 0.035)
 BOX_HIGH_M: Vec3 = (0.62, 0.45, 0.60)
+(_X0, _Y0, _Z0), (_X1, _Y1, _Z1) = BOX_LOW_M, BOX_HIGH_M
+
+
+def _in_box(x: float, y: float, z: float) -> Vec3:
+    if _X0 <= x <= _X1 and _Y0 <= y <= _Y1 and _Z0 <= z <= _Z1:  # as it mostly is
+        return x, y, z
+    return min(_X1, max(_X0, x)), min(_Y1, max(_Y0, y)), min(_Z1, max(_Z0, z))
 
 
 def action_size(control: str, joints: int) -> int:
@@ -58,11 +65,7 @@ class HandControl:
             q = self.arm.q_command
             return [a + JOINT_STEP_RAD * d for a, d in zip(q, action, strict=False)]
         step, at = self.stride.step_m, self.position_m
-        position = (
-            min(BOX_HIGH_M[0], max(BOX_LOW_M[0], at[0] + step * action[0])),
-            min(BOX_HIGH_M[1], max(BOX_LOW_M[1], at[1] + step * action[1])),
-            min(BOX_HIGH_M[2], max(BOX_LOW_M[2], at[2] + step * action[2])),
-        )
+        position = _in_box(at[0] + step * action[0], at[1] + step * action[1], at[2] + step * action[2])
         yaw = self.yaw_rad + self.stride.step_rad * action[3]
         if self.kind == "ee_yaw":
             rotation = tool_down(yaw)

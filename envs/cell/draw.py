@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Candidate:
     oversize_m: float
     mass_ratio: float
 
-    @property
+    @cached_property
     def across_m(self) -> float:
         """Its true size across between the jaws."""
         return self.kind.chuck_across_m + self.oversize_m

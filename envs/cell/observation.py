@@ -11,9 +11,12 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from envs.cell.faults import SIGNALS
+from envs.cell.kept import kept
+from envs.cell.part_state import PartState
 from envs.cell.scene import Cell, Snapshot
 from envs.cell.seating import upright
 from envs.cell.task import Task
+from robots.spec import Vec3
 
 OBSERVATIONS = ("state", "flat", "rgb", "rgbd")
 LIMIT = 100.0  # finite bound of state numbers; all are in m, rad, N/100 or flags
@@ -65,6 +68,23 @@ def _zoom(x_m: float, y_m: float, z_m: float) -> tuple[float, float, float, floa
     return x_m * _NEAR, y_m * _NEAR, z_m * _NEAR, x_m * _CLOSE, y_m * _CLOSE, z_m * _CLOSE
 
 
+@kept
+def seated(part: PartState, at: Vec3) -> tuple[float, ...]:
+    """Where a part is from where it belongs in the machine, and how it is turned there."""
+    x, y, z = part.bottom_m
+    dx, dy, dz = x - at[0], y - at[1], z - at[2]
+    turn = part.kind.symmetry * part.yaw_rad
+    return (dx * 10, dy * 10, dz * 10, math.cos(turn), math.sin(turn), *_zoom(dx, dy, dz))
+
+
+@kept
+def off_goal(part: PartState, goal: Vec3) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Where a part is from where it is to be put, ten times as large and through the magnifying glass."""
+    x, y, z = part.bottom_m
+    dx, dy, dz = x - goal[0], y - goal[1], z - goal[2]
+    return (10 * dx, 10 * dy, 10 * dz), _zoom(dx, dy, dz)
+
+
 def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) -> list[float]:
     """True state in SI units, as named by `state_names`; forces in 100 N, lag in cm."""
     hand, yaw = now.hand, now.command_yaw_rad
@@ -107,7 +127,12 @@ def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) ->
             math.cos(turn),
             math.sin(turn),
             z,
-            *_zoom(dx, dy, dz),
+            dx * _NEAR,
+            dy * _NEAR,
+            dz * _NEAR,
+            dx * _CLOSE,
+            dy * _CLOSE,
+            dz * _CLOSE,
             kind.grip_across_m * 10,
             kind.chuck_across_m * 10,
             kind.height_m * 10,
@@ -117,45 +142,35 @@ def state(task: Task, cell: Cell, now: Snapshot, previous_m: Sequence[float]) ->
             values += (x - cx, y - cy, 1.0)
         values += (0.0, 0.0, 0.0) * (_OTHERS - len(others))
     if task.places:
-        gx, gy, gz = task.destination_m(cell, now)
-        x, y, z = now.parts[0].bottom_m
-        dx, dy, dz = x - gx, y - gy, z - gz
-        values += (10 * dx, 10 * dy, 10 * dz, gx - cx, gy - cy, gz - cz, *_zoom(dx, dy, dz))
+        gx, gy, gz = goal = task.destination_m(cell, now)
+        off, zoomed = off_goal(now.parts[0], goal)
+        values += (*off, gx - cx, gy - cy, gz - cz, *zoomed)
     if task.handle and cell.machine is not None:
         x, y, z = cell.machine.handle_m
         dx, dy, dz = x - cx, y - cy, z - cz
         values += (dx, dy, dz, *_zoom(dx, dy, dz), x, cell.machine.door_m)
-    if task.machines and task.parts and cell.machine is not None:
-        machine, part, layout = cell.machine, now.parts[0], cell.layout
-        ax, ay, az = machine.spec.chuck_m
-        x, y, z = part.bottom_m
-        dx, dy, dz = x - ax, y - ay, z - az
-        turn = part.kind.symmetry * part.yaw_rad
-        values += [
-            dx * 10,
-            dy * 10,
-            dz * 10,
-            math.cos(turn),
-            math.sin(turn),
-            *_zoom(dx, dy, dz),
-            *_zoom(layout.door_x_m - cx, ay - cy, layout.travel_z_m - cz),
+    machine, signals = cell.machine, now.machine
+    if task.machines and task.parts and machine is not None and signals is not None:
+        layout, (ax, ay, _) = cell.layout, machine.spec.chuck_m
+        values += seated(now.parts[0], machine.spec.chuck_m)
+        values += _zoom(layout.door_x_m - cx, ay - cy, layout.travel_z_m - cz)
+        values += (
             ax,
             ay,
-            machine.grip * 0.5,
+            signals.clamp * 0.5,
             machine.fixture.travel_m * 100,
-            float(machine.part_present),
-            float(machine.seat_ok),
+            float(signals.part_present),
+            float(signals.seat_ok),
             float(cell.plc.wants_removal),
             float(machine.arm_inside),
-        ]
-    if task.commands and cell.machine is not None:
-        machine = cell.machine
-        values += [
+        )
+    if task.commands and machine is not None:
+        values += (
             machine.door_m,
             machine.cycle_left_s * 0.1,
             float(machine.cycles_done > 0),
             float(cell.measured_mm > 0.0),
-        ]
+        )
     if cell.level:
         values += _level_state(cell, now)
     return values
@@ -214,7 +229,9 @@ class StateObserver:
         """The observation of this step."""
         values = state(self.task, cell, now, self._previous)
         self._previous = now.command_m
-        flat = np.array([*values, *achieved, *desired], np.float32)
+        values += achieved
+        values += desired
+        flat = np.fromiter(values, np.float32, self._high.size)
         np.minimum(np.maximum(flat, self._low, out=flat), self._high, out=flat)
         if self.flat:
             return flat

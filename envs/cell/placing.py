@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from envs.cell import rewards
 from envs.cell.handling import deliver
+from envs.cell.kept import kept
 from envs.cell.plan import KeyPose
 from envs.cell.scene import Cell, PartState, Snapshot
 from envs.cell.task import Task
@@ -25,13 +26,11 @@ def leans_rad(part: PartState) -> float:
     return math.acos(min(1.0, max(-1.0, part.up[2])))
 
 
-def placed_at(now: Snapshot, to: Vec3) -> list[float]:
-    """How the named part is placed: distance (m, level), gap below (m), lean (rad), let go, hand away."""
-    part = now.parts[0]
-    off = math.hypot(part.bottom_m[0] - to[0], part.bottom_m[1] - to[1])
-    released = not now.closed and now.hand.opening_m > part.kind.grip_across_m + 0.004
-    away = math.dist(now.hand.position_m, part.grip_m) > CLEAR_M
-    return [off, part.bottom_m[2] - to[2], leans_rad(part), float(released), float(away)]
+@kept
+def placed_at(part: PartState, to: Vec3) -> tuple[float, float, float]:
+    """How a part is placed: distance (m, level), gap below it (m), lean (rad)."""
+    x, y, z = part.bottom_m
+    return math.hypot(x - to[0], y - to[1]), z - to[2], leans_rad(part)
 
 
 class PlaceTask(Task):
@@ -45,7 +44,14 @@ class PlaceTask(Task):
 
     def achieved(self, cell: Cell, now: Snapshot) -> list[float]:
         """Distance from the place (m, level), gap below the part (m), lean (rad), let go, hand away."""
-        return placed_at(now, self.destination_m(cell, now))
+        part, hand = now.parts[0], now.hand
+        released = not now.closed and hand.opening_m > part.kind.grip_across_m + 0.004
+        away = math.dist(hand.position_m, part.grip_m) > CLEAR_M
+        return [*self.lies(cell, now), float(released), float(away)]
+
+    def lies(self, cell: Cell, now: Snapshot) -> tuple[float, float, float]:
+        """How the named part lies where it belongs in the end; the first three numbers of the goal."""
+        return placed_at(now.parts[0], self.destination_m(cell, now))
 
     def desired(self, cell: Cell) -> list[float]:
         """There, no gap, upright, all conditions true."""
@@ -53,24 +59,25 @@ class PlaceTask(Task):
 
     def placed(self, cell: Cell, now: Snapshot) -> bool:
         """Whether the part stands where it belongs, whoever holds it."""
-        (off, gap, lean, *_), (within, gap_m, lean_rad, *_) = self.achieved(cell, now), self.tolerance
+        (off, gap, lean), (within, gap_m, lean_rad, *_) = self.lies(cell, now), self.tolerance
         return off <= within and abs(gap) <= gap_m and lean <= lean_rad
 
     def terms(self, cell: Cell, now: Snapshot) -> dict[str, float]:
         """Hand to part, held, part to place, standing there, let go and away."""
         part, placed = now.parts[0], self.placed(cell, now)
         has = placed or now.held
-        far = math.dist(part.bottom_m, self.destination_m(cell, now))
+        near_m = math.dist(now.hand.position_m, part.grip_m)
         gone = placed and not now.closed
         return {
-            "reach": 1.0 if placed else rewards.closeness(math.dist(now.hand.position_m, part.grip_m), 0.08),
+            "reach": 1.0 if placed else rewards.closeness(near_m, 0.08),
             "grasp": float(has),
-            "carry": rewards.closeness(far, 0.15) if has else 0.0,
+            "carry": self._carried(cell, now) if has else 0.0,
             "place": float(placed),
-            "leave": rewards.closeness(max(0.0, CLEAR_M - math.dist(now.hand.position_m, part.grip_m)), 0.03)
-            if gone
-            else 0.0,
+            "leave": rewards.closeness(max(0.0, CLEAR_M - near_m), 0.03) if gone else 0.0,
         }
+
+    def _carried(self, cell: Cell, now: Snapshot) -> float:
+        return rewards.closeness(math.dist(now.parts[0].bottom_m, self.destination_m(cell, now)), 0.15)
 
     def plan(self, cell: Cell, now: Snapshot) -> list[KeyPose]:
         """Fetch, carry, set down, leave."""

@@ -126,9 +126,10 @@ class Cell:
         world.lull()
         self._was_held = False
         self._refused, self.peak_force_n, self.measured_mm = 0, 0.0, 0.0
-        self._poses = [world.pose(body) for body in self.bodies]
+        self._poses = world.poses(self.bodies)
         pairs = zip(self.kinds, self._poses, strict=True)
         self._parts = [PartState.of(kind, *at, level=self.level) for kind, at in pairs]
+        self._seats = self._sensed(self._parts)
 
     def _cut_of(self, draw: Draw) -> Cut | None:
         """What the machine's cycle does to the named part, where that is simulated."""
@@ -227,8 +228,10 @@ class Cell:
     # -- running ----------------------------------------------------------------------------------
     def advance(self, q_target: Sequence[float], close: bool) -> bool:
         """One control period; False where a limit of the arm shortened the move."""
-        self.arm.grip(close=close)
-        whole = self.arm.move(q_target, self.substeps)
+        arm = self.arm
+        if close != arm.closed:
+            arm.grip(close=close)
+        whole = arm.move(q_target, self.substeps)
         self.time_s += self.period_s
         return whole
 
@@ -257,8 +260,8 @@ class Cell:
         if held != self._was_held:
             self._was_held = held
             self.ledger.append(self.time_s, "part_grasped" if held else "part_released", "part_0")
-        state = self._scan_machine(hand, parts, gripped) if self.machine is not None else None
-        collided = self._collided()
+        state = self._scan_machine(self.machine, hand, gripped) if self.machine is not None else None
+        collided = not self.world.touched(arm.body).isdisjoint(FIXTURES)
         if collided:
             self.ledger.append(self.time_s, "collision", "arm")
         self.peak_force_n = max(self.peak_force_n, math.hypot(*hand.force_n))
@@ -300,33 +303,38 @@ class Cell:
         return float(self._refused - before)
 
     def _part_states(self) -> list[PartState]:
-        """The parts now; what has not moved since is not worked out again."""
-        pose = self.world.pose
-        for k, body in enumerate(self.bodies):
-            at = pose(body)
-            if at != self._poses[k]:
-                if not math.isfinite(sum(at[0])):
-                    raise NotFinite(f"the position of part_{k} is not finite")
-                self._poses[k] = at
-                self._parts[k] = PartState.of(self.kinds[k], *at, level=self.level)
-        return self._parts.copy()
+        """The parts now; what has not moved since is not worked out again, and is the same object."""
+        before, poses = self._poses, self.world.poses(self.bodies)
+        if poses != before:
+            parts = self._parts.copy()
+            for k, at in enumerate(poses):
+                if at != before[k]:
+                    if not math.isfinite(sum(at[0])):
+                        raise NotFinite(f"the position of part_{k} is not finite")
+                    parts[k] = PartState.of(self.kinds[k], *at, level=self.level)
+            self._poses, self._parts, self._seats = poses, parts, self._sensed(parts)
+        return self._parts
 
     def _holds(self, hand: HandState, part: PartState) -> bool:
         near = math.dist(hand.position_m, part.grip_m) < 0.015
         return near and abs(hand.opening_m - part.kind.grip_across_m) < 0.003
 
-    def _scan_machine(self, hand: HandState, parts: list[PartState], gripped: bool) -> MachineState:
-        machine = self.machine
-        assert machine is not None
-        spec, (cx, cy, _) = machine.spec, machine.spec.chuck_m
-        seats = []
+    def _sensed(self, parts: list[PartState]) -> list[tuple[float, float]]:
+        """What the machine's sensors tell of each part near its seat: gap, and distance in the plane (m)."""
+        if self.machine is None:
+            return []
+        spec, seats = self.machine.spec, []
+        cx, cy, _ = spec.chuck_m
         for k, part in enumerate(parts):
             p = upright(spec, part) if self.level else part
             x, y, _ = p.bottom_m
             if abs(x - cx) < 0.02:
                 across_m = self.draw.candidates[k].across_m
                 seats.append((sensed_gap_m(spec, p, across_m), math.hypot(x - cx, y - cy)))
-        machine.sense(seats, self.reaches_in(hand), self.period_s)
+        return seats
+
+    def _scan_machine(self, machine: MachineTool, hand: HandState, gripped: bool) -> MachineState:
+        machine.sense(self._seats, self.reaches_in(hand), self.period_s)
         still = max(map(abs, hand.dq_rad_s)) < STILL_RAD_S
         self.plc.scan(still, not self.arm.closed and hand.opening_m > 0.072, gripped, self.period_s)
         return machine.state()
@@ -338,10 +346,6 @@ class Cell:
         r, tool = hand.rotation, self.arm.gripper.tcp_m
         foremost = max(hand.position_m[0], hand.position_m[0] - (tool + 0.08) * r[2])
         return foremost + 0.06 > self.machine_spec.front_x_m - 0.028
-
-    def _collided(self) -> bool:
-        """Whether the arm or hand touches scenery or machine."""
-        return not self.world.touched(self.arm.body).isdisjoint(FIXTURES)
 
     def finish(self, success: bool) -> None:
         """Closes the episode's books."""

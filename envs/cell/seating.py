@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from envs.cell.kept import kept
 from envs.cell.plan import wrap
 from robots.machine_body import MachineSpec, stood
 from robots.spec import Vec3
@@ -28,6 +29,7 @@ def face_gap_m(part: PartState, axis: int, wall_m: float, across_m: float, heigh
     return wall_m - part.bottom_m[axis] - corner - min(0.0, height_m * part.up[axis])
 
 
+@kept
 def vise_gaps_m(spec: MachineSpec, part: PartState, across_m: float) -> tuple[float, float, float]:
     """A part's largest gaps to the fixed jaw, the end stop and the bed of a vise (world)."""
     jaw_x, stop_y = spec.stops_m
@@ -57,6 +59,13 @@ def upright(spec: MachineSpec, part: PartState) -> PartState:
         grip_m=about(part.grip_m),
         bottom_m=about(part.bottom_m),
     )
+
+
+@kept
+def chuck_gaps_m(spec: MachineSpec, part: PartState) -> tuple[float, float]:
+    """A part's total run-out against a chuck's axis, and its largest gap to the back stop."""
+    part, axis = upright(spec, part), spec.chuck_m
+    return part.run_out_m(axis), part.seat_gap_m(axis[2])
 
 
 def sensed_gap_m(spec: MachineSpec, part: PartState, across_m: float) -> float:

@@ -80,7 +80,7 @@ class InsertPin(PlaceTask):
 
     def terms(self, cell: Cell, now: Snapshot) -> dict[str, float]:
         """As for every part that is put down; how deep it is in; whether it went gently."""
-        off, gap, *_ = self.achieved(cell, now)
+        off, gap, _ = self.lies(cell, now)
         deep = min(1.0, max(0.0, 1.0 - gap / plate.DEPTH_M)) if off < cell.draw.hole_m / 2 else 0.0
         gentle = float(cell.peak_force_n <= FORCE_N)
         return {**super().terms(cell, now), "insert": deep, "gentle": gentle}

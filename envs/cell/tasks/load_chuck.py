@@ -19,7 +19,7 @@ import math
 
 from envs.cell.loading import LoadTask, machine_of
 from envs.cell.scene import Cell, PartState, Snapshot
-from envs.cell.seating import upright
+from envs.cell.seating import chuck_gaps_m
 
 GAP_M = 0.0001
 RUN_OUT_M = 0.0001
@@ -37,13 +37,12 @@ class LoadChuck(LoadTask):
 
     def achieved(self, cell: Cell, now: Snapshot) -> list[float]:
         """Run-out (m), gap (m), clamped hard, released, arm clear."""
-        part, axis = upright(machine_of(cell).spec, now.parts[0]), self.home_m(cell)
-        return [part.run_out_m(axis), part.seat_gap_m(axis[2]), *self.conditions(cell, now)]
+        return [*chuck_gaps_m(machine_of(cell).spec, now.parts[0]), *self.conditions(cell, now)]
 
     def seats(self, cell: Cell, part: PartState) -> bool:
         """Whether the part is about where it belongs, for the reward."""
-        axis, part = self.home_m(cell), upright(machine_of(cell).spec, part)
-        return part.run_out_m(axis) < 0.003 and part.seat_gap_m(axis[2]) < 0.001
+        run_out, gap = chuck_gaps_m(machine_of(cell).spec, part)
+        return run_out < 0.003 and gap < 0.001
 
     def metrics(self, cell: Cell, now: Snapshot, achieved: list[float]) -> dict[str, float]:
         """Run-out and gap in m, not finite until the part is clamped and let go and the arm is clear."""

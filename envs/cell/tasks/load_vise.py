@@ -77,6 +77,5 @@ class LoadVise(LoadTask):
 
     def metrics(self, cell: Cell, now: Snapshot, achieved: list[float]) -> dict[str, float]:
         """Gaps in m, not finite until the part is clamped and let go and the arm is clear."""
-        jaw, stop, bed, *conditions = achieved
-        gaps = {"jaw_gap_m": jaw, "stop_gap_m": stop, "bed_gap_m": bed}
-        return gaps if all(conditions) else dict.fromkeys(gaps, math.inf)
+        gaps = achieved[:3] if all(achieved[3:]) else (math.inf, math.inf, math.inf)
+        return dict(zip(("jaw_gap_m", "stop_gap_m", "bed_gap_m"), gaps, strict=True))

@@ -55,11 +55,10 @@ class PickPart(Task):
     def terms(self, cell: Cell, now: Snapshot) -> dict[str, float]:
         """Hand to part, held, part to goal (once held)."""
         part = now.parts[0]
-        far = math.dist(part.middle_m, cell.draw.goal_m)
         return {
             "reach": rewards.closeness(math.dist(now.hand.position_m, part.grip_m), 0.08),
             "grasp": float(now.held),
-            "carry": rewards.closeness(far, 0.10) if now.held else 0.0,
+            "carry": rewards.closeness(math.dist(part.middle_m, cell.draw.goal_m), 0.10) if now.held else 0.0,
         }
 
     def plan(self, cell: Cell, now: Snapshot) -> list[KeyPose]:

@@ -11,9 +11,18 @@ from __future__ import annotations
 
 from envs.cell.candidates import ambiguous
 from envs.cell.draw import Draw
+from envs.cell.kept import kept
 from envs.cell.placing import GAP_M, LEAN_RAD, PlaceTask
-from envs.cell.scene import Cell, Snapshot
+from envs.cell.scene import Cell, PartState, Snapshot
 from robots.spec import Vec3
+
+
+@kept
+def top_m(part: PartState) -> Vec3:
+    """The middle of a part's top (world)."""
+    h = part.kind.height_m
+    x, y, z = (b + h * u for b, u in zip(part.bottom_m, part.up, strict=True))
+    return (x, y, z)
 
 
 class StackParts(PlaceTask):
@@ -27,10 +36,7 @@ class StackParts(PlaceTask):
 
     def destination_m(self, cell: Cell, now: Snapshot) -> Vec3:
         """The middle of the other part's top."""
-        below = now.parts[1]
-        h = below.kind.height_m
-        x, y, z = (b + h * u for b, u in zip(below.bottom_m, below.up, strict=True))
-        return (x, y, z)
+        return top_m(now.parts[1])
 
     def target_of(self, draw: Draw) -> str:
         """The other part, by colour and word, and by size where those leave it open which."""

@@ -21,7 +21,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from envs.cell import rewards
 from envs.cell.draw import Draw
 from envs.cell.handling import CARRY_Z_M, RISE_M, SET_DOWN_M_S, deliver
 from envs.cell.loading import machine_of
@@ -74,7 +73,11 @@ class TendMachine(PlaceTask):
     def achieved(self, cell: Cell, now: Snapshot) -> list[float]:
         """As set down on the outfeed, machined, measured."""
         done = machine_of(cell).cycles_done > 0, cell.measured_mm > 0.0
-        return [*placed_at(now, OUTFEED_M), *map(float, done)]
+        return [*super().achieved(cell, now), *map(float, done)]
+
+    def lies(self, cell: Cell, now: Snapshot) -> tuple[float, float, float]:
+        """On the outfeed."""
+        return placed_at(now.parts[0], OUTFEED_M)
 
     def desired(self, cell: Cell) -> list[float]:
         """On the outfeed, machined and measured."""
@@ -82,14 +85,13 @@ class TendMachine(PlaceTask):
 
     def terms(self, cell: Cell, now: Snapshot) -> dict[str, float]:
         """Hand to part, part to where it goes next, machined, measured, on the outfeed, let go and away."""
-        machine, part = machine_of(cell), now.parts[0]
+        machine = machine_of(cell)
         gone = machine.cycles_done > 0
-        far = math.dist(part.bottom_m, self.destination_m(cell, now))
         base = super().terms(cell, now)
         held = now.held or machine.part_present or gone
         return {
             "reach": base["reach"],
-            "load": 1.0 if gone else rewards.closeness(far, 0.15) if held else 0.0,
+            "load": 1.0 if gone else self._carried(cell, now) if held else 0.0,
             "machined": float(gone),
             "measured": float(cell.measured_mm > 0.0),
             "place": base["place"] if gone else 0.0,
