@@ -21,8 +21,9 @@ def kept(function: Callable[[*Ts], T]) -> Callable[[*Ts], T]:
     @wraps(function)
     def asked(*args: *Ts) -> T:
         nonlocal last
-        if last is None or last[0] != args:
-            last = args, function(*args)
-        return last[1]
+        found = last  # read once: another thread may ask of another part
+        if found is None or found[0] != args:
+            last = found = args, function(*args)
+        return found[1]
 
     return asked
