@@ -1,6 +1,7 @@
 """Policies that ship in docs/policies: small, whole, and able to do what the results say."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_it_is_small_and_names_no_machine(run):
     files = [file for file in run.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) <= MOST_BYTES
     told = "".join(file.read_text(encoding="utf-8") for file in files if file.suffix != ".safetensors")
-    assert not any(place in told for place in ("/home/", "/tmp/", "/root/"))
+    assert not re.search(r"""(?m)["'\s]/\w+/""", told)  # no path from the root
     assert json.loads((run / "summary.json").read_text(encoding="utf-8"))["n_episodes"] >= 200
 
 
