@@ -50,6 +50,8 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
     bx, by, bz = g.base
     a1, (ex, ez), (wx, wz), (tx, ty, tz) = g.a1, g.upper, g.fore, g.tool
     f00, f01, f02, f10, f11, f12, f20, f21, f22 = g.flange
+    # Most flanges look along J6: then turning by `flange` only swaps axes.
+    swaps = (f00, f01, f02, f10, f12, f21, f22) == (0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
     upper, fore = math.hypot(ex, ez), math.hypot(wx, wz)
     upper_angle, fore_angle = atan2(ez, ex), atan2(wz, wx)
     lengths_sq, per_two_lengths = upper**2 + fore**2, 0.5 / (upper * fore)
@@ -94,15 +96,20 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
 
     def forward_flat(q: Sequence[float]) -> Flat:
         px, py, pz, xx, xy, xz, yx, yy, yz, zx, zy, zz = wrist(*q)
-        r00 = xx * f00 + yx * f10 + zx * f20
-        r01 = xx * f01 + yx * f11 + zx * f21
-        r02 = xx * f02 + yx * f12 + zx * f22
-        r10 = xy * f00 + yy * f10 + zy * f20
-        r11 = xy * f01 + yy * f11 + zy * f21
-        r12 = xy * f02 + yy * f12 + zy * f22
-        r20 = xz * f00 + yz * f10 + zz * f20
-        r21 = xz * f01 + yz * f11 + zz * f21
-        r22 = xz * f02 + yz * f12 + zz * f22
+        if swaps:
+            r00, r01, r02 = zx * f20 + 0.0, yx * f11 + 0.0, xx  # no negative zero
+            r10, r11, r12 = zy * f20 + 0.0, yy * f11 + 0.0, xy
+            r20, r21, r22 = zz * f20 + 0.0, yz * f11 + 0.0, xz
+        else:
+            r00 = xx * f00 + yx * f10 + zx * f20
+            r01 = xx * f01 + yx * f11 + zx * f21
+            r02 = xx * f02 + yx * f12 + zx * f22
+            r10 = xy * f00 + yy * f10 + zy * f20
+            r11 = xy * f01 + yy * f11 + zy * f21
+            r12 = xy * f02 + yy * f12 + zy * f22
+            r20 = xz * f00 + yz * f10 + zz * f20
+            r21 = xz * f01 + yz * f11 + zz * f21
+            r22 = xz * f02 + yz * f12 + zz * f22
         px += bx + r00 * tx + r01 * ty + r02 * tz
         py += by + r10 * tx + r11 * ty + r12 * tz
         pz += bz + r20 * tx + r21 * ty + r22 * tz
@@ -133,22 +140,26 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
         py -= by + r10 * tx + r11 * ty + r12 * tz
         pz -= bz + r20 * tx + r21 * ty + r22 * tz
 
-        # The target J6 axes.
-        xx, xy, xz = (
-            r00 * f00 + r01 * f01 + r02 * f02,
-            r10 * f00 + r11 * f01 + r12 * f02,
-            r20 * f00 + r21 * f01 + r22 * f02,
-        )
-        yx, yy, yz = (
-            r00 * f10 + r01 * f11 + r02 * f12,
-            r10 * f10 + r11 * f11 + r12 * f12,
-            r20 * f10 + r21 * f11 + r22 * f12,
-        )
-        zx, zy, zz = (
-            r00 * f20 + r01 * f21 + r02 * f22,
-            r10 * f20 + r11 * f21 + r12 * f22,
-            r20 * f20 + r21 * f21 + r22 * f22,
-        )
+        if swaps:  # the target J6 axes
+            xx, xy, xz = r02, r12, r22
+            yx, yy, yz = r01 * f11 + 0.0, r11 * f11 + 0.0, r21 * f11 + 0.0
+            zx, zy, zz = r00 * f20 + 0.0, r10 * f20 + 0.0, r20 * f20 + 0.0
+        else:
+            xx, xy, xz = (
+                r00 * f00 + r01 * f01 + r02 * f02,
+                r10 * f00 + r11 * f01 + r12 * f02,
+                r20 * f00 + r21 * f01 + r22 * f02,
+            )
+            yx, yy, yz = (
+                r00 * f10 + r01 * f11 + r02 * f12,
+                r10 * f10 + r11 * f11 + r12 * f12,
+                r20 * f10 + r21 * f11 + r22 * f12,
+            )
+            zx, zy, zz = (
+                r00 * f20 + r01 * f21 + r02 * f22,
+                r10 * f20 + r11 * f21 + r12 * f22,
+                r20 * f20 + r21 * f21 + r22 * f22,
+            )
 
         r = sqrt(px * px + py * py)
         if r > _SINGULAR_R_M:
@@ -163,7 +174,7 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
                 q1 -= _TURN
             while q1 < lo1:
                 q1 += _TURN
-            d1, arms = (q1 - m1) * (q1 - m1), []
+            d1 = (q1 - m1) * (q1 - m1)
             worth = q1 <= hi1 and (d1 < best_distance or found is not None)
             rho = r - a1
             bend_cos = (rho * rho + pz * pz - lengths_sq) * per_two_lengths if worth else math.inf
@@ -174,6 +185,11 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
                 aim = atan2(pz, rho)
                 lift = atan2(fore * bend_sin, upper + fore * bend_cos)
                 bend = atan2(bend_sin, bend_cos)
+                # The elbows are twice `bend` apart in J3, the short way round.
+                apart = bend if bend < 0.5 * pi else pi - bend
+                elbow_sq = apart * apart
+                if remainder(fore_angle - upper_angle - s3 * m3 - o3, _TURN) < 0.0:
+                    lift, bend = -lift, -bend  # the elbow that `near` has first
                 for _elbow in (0, 1):
                     t2 = upper_angle - aim + lift
                     q2 = m2 + remainder(s2 * (t2 - o2) - m2, _TURN)
@@ -181,66 +197,64 @@ def build(spec: ArmSpec) -> SphericalSolver:  # noqa: C901  (unrolled for speed)
                         q2 -= _TURN
                     while q2 < lo2:
                         q2 += _TURN
-                    if q2 <= hi2:
-                        t3 = fore_angle - upper_angle - bend
-                        q3 = m3 + remainder(s3 * (t3 - o3) - m3, _TURN)
-                        while q3 > hi3:
-                            q3 -= _TURN
-                        while q3 < lo3:
-                            q3 += _TURN
-                        if q3 <= hi3:
-                            d3 = d1 + (q2 - m2) * (q2 - m2) + (q3 - m3) * (q3 - m3)
-                            arms.append((d3, q2, q3, t2 + t3))
+                    t3 = fore_angle - upper_angle - bend
+                    q3 = m3 + remainder(s3 * (t3 - o3) - m3, _TURN)
+                    while q3 > hi3:
+                        q3 -= _TURN
+                    while q3 < lo3:
+                        q3 += _TURN
                     lift, bend = -lift, -bend
-            arms.sort()
-            for d3, q2, q3, t23 in arms:
-                if d3 >= best_distance and found is None:
-                    break
-                c, n = cos(t23), sin(t23)
-                u = c1 * xx + n1 * xy
-                along, side, down = c * u - n * xz, c1 * xy - n1 * xx, n * u + c * xz
-                sin_sq = side * side + down * down
-                if sin_sq > singular_sq:
-                    t4 = atan2(side, -down)
-                    n5 = sqrt(sin_sq)
-                    c4, n4 = -down / n5, side / n5
-                else:
-                    t4 = s4 * m4 + o4
-                    c4, n4 = cos(t4), sin(t4)
-                    n5 = n4 * side - c4 * down
-                t5 = atan2(n5, along)
-                # J6 from the J4 that was chosen: exact where sin J5 leaves J4 ill-defined.
-                t6 = atan2(
-                    c4 * (n1 * zx - c1 * zy) - n4 * (n * (c1 * zx + n1 * zy) + c * zz),
-                    c4 * (c1 * yy - n1 * yx) + n4 * (n * (c1 * yx + n1 * yy) + c * yz),
-                )
-                for _ in (0, 1):
-                    q4 = m4 + remainder(s4 * (t4 - o4) - m4, _TURN)
-                    while q4 > hi4:
-                        q4 -= _TURN
-                    while q4 < lo4:
-                        q4 += _TURN
-                    d4 = d3 + (q4 - m4) * (q4 - m4)
-                    if q4 <= hi4 and (d4 < best_distance or found is not None):
-                        q5 = m5 + remainder(s5 * (t5 - o5) - m5, _TURN)
-                        while q5 > hi5:
-                            q5 -= _TURN
-                        while q5 < lo5:
-                            q5 += _TURN
-                        q6 = m6 + remainder(s6 * (t6 - o6) - m6, _TURN)
-                        while q6 > hi6:
-                            q6 -= _TURN
-                        while q6 < lo6:
-                            q6 += _TURN
-                        if q5 <= hi5 and q6 <= hi6:
-                            d = d4 + (q5 - m5) * (q5 - m5) + (q6 - m6) * (q6 - m6)
-                            if d < best_distance:
-                                best_distance, best = d, [q1, q2, q3, q4, q5, q6]
-                            if found is not None:
-                                found.append([q1, q2, q3, q4, q5, q6])
-                            elif best_distance < _NEAR_SQ:
-                                break
-                    t4, t5, t6 = t4 + pi, -t5, t6 + pi
+                    d3 = d1 + (q2 - m2) * (q2 - m2) + (q3 - m3) * (q3 - m3)
+                    if q2 > hi2 or q3 > hi3 or (d3 >= best_distance and found is None):
+                        continue
+                    t23 = t2 + t3
+                    c, n = cos(t23), sin(t23)
+                    u = c1 * xx + n1 * xy
+                    along, side, down = c * u - n * xz, c1 * xy - n1 * xx, n * u + c * xz
+                    sin_sq = side * side + down * down
+                    if sin_sq > singular_sq:
+                        t4 = atan2(side, -down)
+                        n5 = sqrt(sin_sq)
+                        c4, n4 = -down / n5, side / n5
+                    else:
+                        t4 = s4 * m4 + o4
+                        c4, n4 = cos(t4), sin(t4)
+                        n5 = n4 * side - c4 * down
+                    t5 = atan2(n5, along)
+                    # J6 from the J4 that was chosen: exact where sin J5 leaves J4 ill-defined.
+                    t6 = atan2(
+                        c4 * (n1 * zx - c1 * zy) - n4 * (n * (c1 * zx + n1 * zy) + c * zz),
+                        c4 * (c1 * yy - n1 * yx) + n4 * (n * (c1 * yx + n1 * yy) + c * yz),
+                    )
+                    for _ in (0, 1):
+                        q4 = m4 + remainder(s4 * (t4 - o4) - m4, _TURN)
+                        while q4 > hi4:
+                            q4 -= _TURN
+                        while q4 < lo4:
+                            q4 += _TURN
+                        d4 = d3 + (q4 - m4) * (q4 - m4)
+                        if q4 <= hi4 and (d4 < best_distance or found is not None):
+                            q5 = m5 + remainder(s5 * (t5 - o5) - m5, _TURN)
+                            while q5 > hi5:
+                                q5 -= _TURN
+                            while q5 < lo5:
+                                q5 += _TURN
+                            q6 = m6 + remainder(s6 * (t6 - o6) - m6, _TURN)
+                            while q6 > hi6:
+                                q6 -= _TURN
+                            while q6 < lo6:
+                                q6 += _TURN
+                            if q5 <= hi5 and q6 <= hi6:
+                                d = d4 + (q5 - m5) * (q5 - m5) + (q6 - m6) * (q6 - m6)
+                                if d < best_distance:
+                                    best_distance, best = d, [q1, q2, q3, q4, q5, q6]
+                                if found is not None:
+                                    found.append([q1, q2, q3, q4, q5, q6])
+                                elif best_distance < _NEAR_SQ:
+                                    break
+                        t4, t5, t6 = t4 + pi, -t5, t6 + pi
+                    if best_distance < elbow_sq and found is None:
+                        break
             if best_distance < _NEAR_SQ and found is None:
                 break
             t1, c1, n1, r = t1 + pi, -c1, -n1, -r

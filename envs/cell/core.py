@@ -130,6 +130,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._stress = stress.parse(config.stress)
         self._faults = SensorFaults(*self._observer.signals, self._observer.own)
         self._tolerance = np.array(task.tolerance)
+        self._weights, self._weight = dict(task.weights), sum(task.weights.values())
         self._size = action_size(config.control, joints) + int(task.commands)
         self.observation_space = self._observer.space
         self.action_space = spaces.Box(-1.0, 1.0, (self._size,), np.float32)
@@ -265,7 +266,7 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self._held_steps = self._held_steps + 1 if good else 0
         success = self._held_steps >= task.HOLD_STEPS
         terms = task.terms(cell, now)
-        dense = weighted(terms, task.weights)
+        dense = weighted(terms, self._weights, self._weight)
         reward = dense if self.config.reward == "dense" else float(good) - 1.0
         info: dict[str, Any] = {
             "is_success": success,

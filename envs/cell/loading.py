@@ -23,6 +23,7 @@ RISE_M = 0.035
 BETWEEN_M = 0.003
 # So far aside a hand before the door goes straight in.
 DOORWAY_M = 0.06
+_, _SOFT, _HARD = Clamp  # asked for at every step: looking up members costs ten times as much
 
 
 def machine_of(cell: Cell) -> MachineTool:
@@ -66,7 +67,7 @@ class LoadTask(Task):
     def conditions(self, cell: Cell, now: Snapshot) -> list[float]:
         """Clamped hard, released, arm clear, each 0 or 1."""
         machine = machine_of(cell)
-        clamped = machine.part_present and machine.grip == Clamp.HARD
+        clamped = machine.part_present and machine.grip == _HARD
         released = not now.closed and now.hand.opening_m > now.parts[0].kind.grip_across_m + 0.004
         return [float(clamped), float(released), float(not machine.arm_inside)]
 
@@ -78,14 +79,14 @@ class LoadTask(Task):
         """Hand to part, held, part to seat, on the stops, clamped, arm clear."""
         machine, part = machine_of(cell), now.parts[0]
         grip, placed = machine.grip, machine.part_present or now.held
-        clamped = machine.part_present and grip == Clamp.HARD
+        clamped = machine.part_present and grip == _HARD
         seat = self.seats(cell, part)
         return {
             "reach": 1.0 if placed else rewards.closeness(math.dist(now.hand.position_m, part.grip_m), 0.08),
             "grasp": float(placed),
             "carry": rewards.closeness(math.dist(part.bottom_m, self.home_m(cell)), 0.15) if placed else 0.0,
             "seat": float(seat),
-            "clamp": 1.0 if clamped else 0.5 if seat and grip == Clamp.SOFT else 0.0,
+            "clamp": 1.0 if clamped else 0.5 if seat and grip == _SOFT else 0.0,
             "clear": float(clamped and not machine.arm_inside),
         }
 

@@ -11,8 +11,13 @@ def closeness(distance_m: float, scale_m: float) -> float:
     return 1.0 - math.tanh(0.55 * distance_m / scale_m)
 
 
-def weighted(terms: Mapping[str, float], weights: Mapping[str, float]) -> float:
+def weighted(terms: Mapping[str, float], weights: Mapping[str, float], whole: float) -> float:
     """Weighted mean of the terms less one: 0 when all is done, -1 when nothing is.
+
+    Args:
+        terms: The terms.
+        weights: The weight of each.
+        whole: The sum of the weights.
 
     Raises:
         KeyError: if a term has no weight.
@@ -20,4 +25,4 @@ def weighted(terms: Mapping[str, float], weights: Mapping[str, float]) -> float:
     total = 0.0
     for name, value in terms.items():
         total += weights[name] * value
-    return total / sum(weights.values()) - 1.0
+    return total / whole - 1.0
