@@ -25,7 +25,7 @@ from experiments.errors import UserError, check_choice
 from experiments.gallery import FILMED, clip_name, film_clip
 from experiments.guard import ROOT
 from experiments.markdown import Block, page, plain, table
-from robots.catalog import ARMS
+from robots.catalog import ARMS, machine_spec
 from robots.machine_tool import REQUESTS
 
 if TYPE_CHECKING:
@@ -320,7 +320,9 @@ def _options(env: CellEnv) -> list[Block]:
     named = [f for f in split("seen").families if f in suits and (not task.families or f in task.families)]
     words = {"named part": ", ".join(named) if task.parts else "none"}
     words["places"] = ", ".join(station(name).word for name in task.stations) or "none"
-    words["physics"] = f"{task.rate_hz} Hz"
+    rates = {name: machine_spec(name).rate_hz for name in task.machines}
+    faster = [f"{hz} Hz with {name}" for name, hz in rates.items() if hz > task.rate_hz]
+    words["physics"] = ", ".join([f"{task.rate_hz} Hz", *faster])
     if task.cycle_s:
         words["machining"] = f"{task.cycle_s:g} s"
     told = "; ".join(f"{what}: {value}" for what, value in words.items())

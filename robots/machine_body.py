@@ -69,6 +69,8 @@ class MachineSpec:
     `clamp_friction` is that of hardened jaws on steel: what they hold is the product of the two.
 
     A "hand" door has no drive but a handle; `door_friction_n` is the dry friction of its rail.
+
+    `rate_hz` is how many physics steps a second clamping in it needs, where that is more than the task's.
     """
 
     workholding: Literal["chuck", "vise"] = "chuck"
@@ -93,6 +95,7 @@ class MachineSpec:
     door_friction_n: float = 15.0
     stop_height_m: float = 0.012
     spindle: Literal["upright", "level"] = "upright"
+    rate_hz: int = 0
     skin: Rgba = _SKIN
     trim: Rgba = _TRIM
 

@@ -111,12 +111,12 @@ class CellEnv(gymnasium.Env[Any, npt.NDArray[np.float32]]):
         self.stride = Stride(commands=task.commands)
         spec = arm_spec(config.robot)
         joints = len(spec.joints)
-        engine = EngineSpec(rate_hz=task.rate_hz, contact_erp=0.8)
+        machine = _machine(task, config)
+        rate_hz = max(task.rate_hz, machine.rate_hz if machine is not None else 0)
+        engine = EngineSpec(rate_hz=rate_hz, contact_erp=0.8)
         self.world = World(engine, visuals=config.pictures, window=config.render_mode == "human")
         self.world.look_from(VIEWS[task.view])
-        self.cell = Cell(
-            self.world, spec, config.gripper, _machine(task, config), task.stations, task.commands
-        )
+        self.cell = Cell(self.world, spec, config.gripper, machine, task.stations, task.commands)
         self._control = HandControl(config.control, self.stride)
         self._observer: StateObserver | ImageObserver
         if config.observation in ("rgb", "rgbd"):

@@ -15,8 +15,11 @@ from experiments.errors import UserError, unknown
 
 # Kinds of skill that ship: whether a new part type has to be taught, and what the computer draws.
 _LEARNED_W = 200.0
-# Who unloads for a skill that cannot: a part in the machine is where it was taught, and no camera sees it.
-_UNLOADS = {"integrator": "taught"}
+# A part in the machine is where the robot left it, and no camera sees it: the integrator, and who did not learn
+# to unload, do it by a taught program.
+_UNLOADS_AS_TAUGHT = ("integrator",)
+# Policies that ship with the source go by their folder's name, as their recorded cycles do.
+_POLICIES = Path("docs/policies")
 STRENGTHS = (0, 1, 3, 5)
 # Cycles recorded at a time: so much is lost at most, and whoever must be taught is taught as often.
 _PIECE = 125
@@ -32,13 +35,22 @@ def maker(who: str) -> Callable[[str, Mapping[str, Any]], tuple[Any, Any]]:
         task = env_id.removeprefix("Monozukuri/").removesuffix("-v0")
         names = {"task": task, "split": options["split"], "robot": "lrmate200id", "control": "ee_yaw"}
         own = {"stress": options["stress"]} if options.get("stress") else None
-        actor = _UNLOADS.get(who, who) if task == "UnloadChuck" else who
-        policy, request = prepared(actor, names, own)
+        policy, request = prepared(actor_of(who, task), names, own)
         env = request.make()
         prepare(policy, env)
         return env, policy
 
     return make
+
+
+def actor_of(who: str, task: str) -> str:
+    """Return the agent or run that does a task for a skill."""
+    from experiments.evaluation import read_run
+
+    where = who if Path(who).exists() or not (_POLICIES / who).is_dir() else str(_POLICIES / who)
+    learned = str(read_run(where).get("task", task))
+    able = task in learned.split(",") or learned == "all"
+    return where if able and not (task == "UnloadChuck" and who in _UNLOADS_AS_TAUGHT) else "taught"
 
 
 def skill_named(who: str) -> Skill:
