@@ -1,7 +1,7 @@
 """A slant-bed turning centre: a three-jaw power chuck, its axis level and towards the robot.
 
 It stands farther from the robot than the others, so that arms can turn a tool level before the door, and at a
-height at which all of them reach the chuck so. Jaws, stop and fingers hold a part at once while it is clamped:
+height at which all of them reach the chuck so. Jaws, stop and fingers hold a part at once as it is clamped:
 at 300 physics steps a second it tilts between them by up to 0.1 mm, at 600 by a third of that.
 """
 
