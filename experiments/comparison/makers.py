@@ -15,8 +15,8 @@ from experiments.errors import UserError, unknown
 
 # Kinds of skill that ship: whether a new part type has to be taught, and what the computer draws.
 _LEARNED_W = 200.0
-# A part in the machine is where the robot left it, and no camera sees it: the integrator, and who never learned
-# to unload, do it by a taught program.
+# A part in the machine is where the robot left it, and no camera sees it: the integrator, and whoever did not
+# learn to unload, do it by a taught program.
 _UNLOADS_AS_TAUGHT = ("integrator",)
 # Policies that ship with the source go by their folder's name, as their recorded cycles do.
 _POLICIES = Path("docs/policies")
