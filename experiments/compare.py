@@ -117,13 +117,13 @@ def _record(config: Config) -> None:
     """Record cycles of an agent or a run into a table."""
     from tqdm import tqdm
 
-    from experiments.comparison.makers import groups_of, parse_record, record_cycles
+    from experiments.comparison.makers import groups_of, parse_record, record_cycles, skill_named
     from experiments.run import usable_cores
 
     who, file = parse_record(str(config.record))
     if not file.parent.is_dir():
         raise UserError(f"{str(file.parent)!r} is not a directory")
-    total = len(groups_of()) * config.record_cycles
+    total = len(groups_of(skill_named(who))) * config.record_cycles
     with tqdm(total=total, desc=f"Recording {who}", unit="cycle", file=sys.stderr) as bar:
         table = record_cycles(
             who, file, config.record_cycles, workers=config.workers or usable_cores(), on_done=bar.update

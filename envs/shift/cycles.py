@@ -26,7 +26,8 @@ from envs.shift.handling import RESULTS, Blank, Conditions, Outcome, Skill
 
 TASKS = ("load", "unload")
 MOVED = ("fixture_offset", "miscalibration")
-KEYS = ("task", "nested", "strength", "stress", "rows")
+# What a group is of, besides its rows.
+KEYS = ("task", "nested", "strength", "stress", "novel")
 
 
 class Row(NamedTuple):
@@ -54,6 +55,7 @@ class Group:
         strength: Of the disturbances, 0 for none.
         stress: Which these were.
         rows: The cycles, in order of their seeds.
+        novel: Whether the parts were of families and sizes that nobody has programmed or shown.
     """
 
     task: str
@@ -61,6 +63,7 @@ class Group:
     strength: int
     stress: str
     rows: tuple[Row, ...]
+    novel: bool = False
 
     @property
     def moved(self) -> bool:
@@ -91,7 +94,10 @@ class Table:
     def n(self) -> dict[str, int]:
         """Number of cycles by group, such as "load loose 3 moved"."""
         lies, off = {True: "nested", False: "loose"}, {True: " moved", False: ""}
-        return {f"{g.task} {lies[g.nested]} {g.strength}{off[g.moved]}": len(g.rows) for g in self.groups}
+        return {
+            f"{g.task} {'novel' if g.novel else lies[g.nested]} {g.strength}{off[g.moved]}": len(g.rows)
+            for g in self.groups
+        }
 
 
 def read_table(text: str, source: str) -> Table:
@@ -103,7 +109,7 @@ def read_table(text: str, source: str) -> Table:
     try:
         data = json.loads(text)
         groups = tuple(
-            Group(**{k: g[k] for k in KEYS[:-1]}, rows=tuple(Row(*row) for row in g["rows"]))
+            Group(**{k: v for k, v in g.items() if k != "rows"}, rows=tuple(Row(*row) for row in g["rows"]))
             for g in data["groups"]
         )
         return Table(Skill(**data["skill"]), groups)
@@ -115,7 +121,7 @@ def write_table(table: Table, path: str | os.PathLike[str]) -> None:
     """Save a table; the file is whole or not there at all."""
     groups = []
     for group in table.groups:
-        head = json.dumps({k: getattr(group, k) for k in KEYS[:-1]})[:-1]
+        head = json.dumps({k: getattr(group, k) for k in KEYS})[:-1]
         rows = ",\n   ".join(json.dumps(list(row)) for row in group.rows)
         groups.append(f'  {head}, "rows": [\n   {rows}]}}')
     text = f'{{"skill": {json.dumps(asdict(table.skill))},\n "groups": [\n' + ",\n".join(groups) + "]}\n"
@@ -160,7 +166,7 @@ class RecordedHandling:
         tables = [s if isinstance(s, Table) else load_table(s) for s in skills or ("integrator",)]
         self.tables: Mapping[str, Table] = MappingProxyType({t.skill.name: t for t in tables})
         self.skills: Mapping[str, Skill] = MappingProxyType({t.skill.name: t.skill for t in tables})
-        self._rows: dict[tuple[str, str, tuple[bool, bool], int, str], tuple[Row, ...]] = {}
+        self._rows: dict[tuple[Any, ...], tuple[Row, ...]] = {}
 
     def load(self, skill: str, blank: Blank, conditions: Conditions) -> Outcome:
         """The recorded loading that this blank meets."""
@@ -176,7 +182,7 @@ class RecordedHandling:
         between = draws.uniform(blank.key, f"{task} strength", blank.attempt)
         strength = self._strength(skill, task, conditions, between)
         moved = any(name in conditions.strengths for name in MOVED)
-        rows = self._of(skill, task, (conditions.nested, moved), strength, blank.family)
+        rows = self._of(skill, task, strength, blank, nested=conditions.nested, moved=moved)
         at = draws.uniform(blank.key, f"{task} cycle", blank.attempt)
         row = rows[int(at * len(rows))]
         return Outcome(
@@ -197,23 +203,25 @@ class RecordedHandling:
         return high if between < (wanted - low) / (high - low) else low
 
     def _of(
-        self, skill: str, task: str, lies: tuple[bool, bool], strength: int, family: str
+        self, skill: str, task: str, strength: int, blank: Blank, *, nested: bool, moved: bool
     ) -> tuple[Row, ...]:
-        """Cycles that fit: of the strength, then how blanks lie, whether anything has moved, the family."""
-        key = (skill, task, lies, strength, family)
+        """Cycles that fit: of the strength, then novelty, how it lies, what has moved, and the part type."""
+        key = (skill, task, strength, blank.novel, nested, moved, blank.family, blank.size)
         if key not in self._rows:
             groups = [g for g in self.tables[skill].groups if (g.task, g.strength) == (task, strength)]
+            fit = [g for g in groups if g.novel == blank.novel] or groups
             # What starts in the machine does not care how blanks lie in the tray.
-            fit = [g for g in groups if g.nested == lies[0]] or groups
-            fit = [g for g in fit if g.moved == lies[1]] or fit
+            fit = [g for g in fit if g.nested == nested] or fit
+            fit = [g for g in fit if g.moved == moved] or fit
             rows = tuple(row for g in fit for row in g.rows)
-            self._rows[key] = tuple(r for r in rows if r.family == family) or rows
+            family = tuple(r for r in rows if r.family == blank.family) or rows
+            self._rows[key] = tuple(r for r in family if r.size == blank.size) or family
         return self._rows[key]
 
 
 def merged(table: Table, more: Iterable[Group]) -> Table:
     """Return a table with other groups added; a group under the same conditions is replaced."""
-    groups = {(g.task, g.nested, g.strength, g.moved): g for g in (*table.groups, *more)}
+    groups = {(g.task, g.novel, g.nested, g.strength, g.moved): g for g in (*table.groups, *more)}
     return Table(table.skill, tuple(groups[k] for k in sorted(groups)))
 
 

@@ -44,12 +44,14 @@ class Blank(NamedTuple):
         family: A family of `configs/parts`.
         size: "small", "medium" or "large".
         attempt: How often it was tried before.
+        novel: Whether nobody has programmed or shown anything like it: `family` and `size` stand for it only.
     """
 
     key: int
     family: str
     size: str
     attempt: int = 0
+    novel: bool = False
 
 
 class Conditions(NamedTuple):

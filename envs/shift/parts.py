@@ -12,6 +12,7 @@ from envs.shift.kernel import Process
 from envs.shift.lathe import Cut
 from envs.shift.mending import Mending
 from envs.shift.sorting import Sorting
+from envs.shift.spec_blocks import NOVEL
 from envs.shift.upkeep import CRASHED, Upkeep
 
 # What a handling's result looks like to the sensors; a mis-seat shows where the seat's sensor tells.
@@ -138,7 +139,8 @@ class Parts:
         floor.guard.check("enter")
         kind = part.type
         key = draws.key(floor.seed, "blank", part.number)
-        blank = Blank(key, kind.family, kind.size, part.attempt)
+        novel = kind.known in NOVEL and kind.name not in floor.programs
+        blank = Blank(key, kind.family, kind.size, part.attempt, novel)
         conditions = floor.disturbed.conditions(part.number, floor.moved, blown=blown)
         if part.relaid:  # a person wiped it, cleaned the seat and laid it down where it belongs
             left = {n: s for n, s in conditions.strengths.items() if n not in ("oil_film", "chips")}

@@ -95,7 +95,7 @@ class FullPhysicsHandling:
     def _run(self, skill: str, task: str, blank: Blank, conditions: Conditions) -> Outcome:
         if skill not in self.skills:
             raise unknown("skill", skill, self.skills)
-        env, actor = self._made(skill, task, conditions)
+        env, actor = self._made(skill, task, conditions, novel=blank.novel)
         seed = self._seed(env, blank, task)
         row = episode(env, actor, seed)
         return Outcome(
@@ -103,14 +103,16 @@ class FullPhysicsHandling:
             bool(row.gripped), f"{task}:{seed}",
         )  # fmt: skip
 
-    def _made(self, skill: str, task: str, conditions: Conditions) -> tuple[gymnasium.Env[Any, Any], Actor]:
+    def _made(
+        self, skill: str, task: str, conditions: Conditions, *, novel: bool
+    ) -> tuple[gymnasium.Env[Any, Any], Actor]:
         if self.grouped:
             moved = any(name in conditions.strengths for name in MOVED)
             stress = stress_of(task, conditions.strength, moved=moved)
         else:
             there = {n: s for n, s in sorted(conditions.strengths.items()) if s and n in TOGETHER[task]}
             stress = ",".join(f"{n}:{s}" for n, s in there.items())
-        split = "nominal" if conditions.nested else "seen"
+        split = split_of(task, nested=conditions.nested, novel=novel)
         key = (skill, task, split, stress)
         if key in self._kept:
             self._kept[key] = self._kept.pop(key)  # the last used is the last to go
@@ -122,12 +124,17 @@ class FullPhysicsHandling:
 
     @staticmethod
     def _seed(env: gymnasium.Env[Any, Any], blank: Blank, task: str) -> int:
-        """The first of the blank's seeds whose named part is of its type; its family where no size fits."""
+        """The first of the blank's seeds whose named part is of its type; its family where no size fits.
+
+        What is novel is of no type that is named: any episode.
+        """
         low, high = TEST_SEEDS
         bare: Any = env.unwrapped
         second: int | None = None
         for n in range(_PATIENCE):
             seed = low + draws.key(blank.key, f"{task} episode {blank.attempt}", n) % (high - low + 1)
+            if blank.novel and task == "load":
+                return seed
             env.reset(seed=seed)
             kind = bare.cell.draw.candidates[0].kind
             if (kind.family, kind.size) == (blank.family, blank.size):
@@ -210,6 +217,7 @@ def record(
     nested: bool,
     strength: int,
     moved: bool = True,
+    novel: bool = False,
     seeds: Sequence[int] | None = None,
 ) -> Iterator[Row]:
     """Run full-physics cycles under one set of conditions, yielding each as it is done.
@@ -220,6 +228,7 @@ def record(
         nested: Whether blanks lie in nests (split "nominal"), or loose ("seen").
         strength: Of the disturbances in `TOGETHER`, 0 for none.
         moved: Whether fixture and camera are off too.
+        novel: Whether the parts are of families and sizes that nobody has programmed or shown.
         seeds: Of the episodes; 60 from `FIRST_SEED` if not given.
 
     Raises:
@@ -227,7 +236,8 @@ def record(
     """
     if task not in TASK_IDS:
         raise unknown("task", task, TASK_IDS)
-    options = {"split": "nominal" if nested else "seen", "stress": stress_of(task, strength, moved=moved)}
+    split = split_of(task, nested=nested, novel=novel)
+    options = {"split": split, "stress": stress_of(task, strength, moved=moved)}
     env, actor = prepare(TASK_IDS[task], options)
     try:
         for seed in seeds or range(FIRST_SEED, FIRST_SEED + 60):
@@ -236,12 +246,21 @@ def record(
         env.close()
 
 
+def split_of(task: str, *, nested: bool, novel: bool) -> str:
+    """Return what varies: where blanks lie, and what they are; the machine holds what it was set up for."""
+    if novel and task == "load":
+        return "objects-hard"
+    return "nominal" if nested else "seen"
+
+
 def stress_of(task: str, strength: int, *, moved: bool = True) -> str:
     """Return the disturbances of a recorded group, as an environment's option."""
     names = TOGETHER[task] if moved else [n for n in TOGETHER[task] if n in STAY]
     return ",".join(f"{name}:{strength}" for name in names) if strength else ""
 
 
-def group_of(rows: list[Row], *, task: str, nested: bool, strength: int, moved: bool = True) -> Group:
+def group_of(
+    rows: list[Row], *, task: str, nested: bool, strength: int, moved: bool = True, novel: bool = False
+) -> Group:
     """Return recorded cycles as a group of a table."""
-    return Group(task, nested, strength, stress_of(task, strength, moved=moved), tuple(rows))
+    return Group(task, nested, strength, stress_of(task, strength, moved=moved), tuple(rows), novel)

@@ -15,6 +15,8 @@ from envs.machining.spec import Sourced
 
 STRONGEST = 5
 KNOWN = ("taught", "size", "geometry", "family")
+# Of these, what looks like nothing that was programmed or shown before.
+NOVEL = ("geometry", "family")
 
 
 @dataclass(frozen=True, kw_only=True)

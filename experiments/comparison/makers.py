@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from envs.shift.cycles import Group, Row, Table, load_table, merged, recorded_skills, write_table
 from envs.shift.handling import Skill
@@ -54,10 +54,11 @@ def actor_of(who: str, task: str) -> str:
 
 
 def skill_named(who: str) -> Skill:
-    """Return a skill's figures: those of its recorded cycles, or those of a learned policy for a run."""
+    """Return a skill's figures: those of its recorded cycles, of a learned policy for a run, else an agent's."""
     if who in recorded_skills() or who.endswith(".json"):
         return load_table(who).skill
-    return Skill(Path(who).name, needs_teaching=False, computer_w=_LEARNED_W)
+    learned = Path(who).is_dir()
+    return Skill(Path(who).name, needs_teaching=not learned, computer_w=_LEARNED_W if learned else 0.0)
 
 
 def physics_handling(who: str) -> FullPhysicsHandling:
@@ -100,30 +101,40 @@ def record_cycles(
         if not 0 <= strength <= 5:
             raise unknown("strength", strength, range(6))
     table = load_table(file) if file.exists() else Table(skill_named(who), ())
-    kept = {
-        _conditions(g): {row.seed: row for row in g.rows} for g in table.groups if g.moved or not g.strength
-    }
+    kept = {_which(group): {row.seed: row for row in group.rows} for group in table.groups}
+    wanted = groups_of(table.skill, strengths)
     jobs = []
-    for group in groups_of(strengths):
-        left = [s for s in range(FIRST_SEED, FIRST_SEED + n) if s not in kept.get(group, {})]
-        jobs += [Piece(who, *group, tuple(left[i : i + _PIECE])) for i in range(0, len(left), _PIECE)]
+    # All groups grow alike, so that a table is of use wherever it is stopped.
+    for first in range(FIRST_SEED, FIRST_SEED + n, _PIECE):
+        for which in wanted:
+            seeds = range(first, min(first + _PIECE, FIRST_SEED + n))
+            left = tuple(seed for seed in seeds if seed not in kept.get(which, {}))
+            jobs += [Piece(who, which, left)] if left else []
 
     def keep(piece: Piece, rows: list[Row]) -> None:
         nonlocal table
-        group = (piece.task, piece.nested, piece.strength)
-        known = kept.setdefault(group, {})
+        known = kept.setdefault(piece.which, {})
         known.update({row.seed: row for row in rows})
         in_order = [known[seed] for seed in sorted(known)]
-        task, nested, strength = group
-        table = merged(table, [group_of(in_order, task=task, nested=nested, strength=strength)])
+        table = merged(table, [group_of(in_order, **piece.which._asdict())])
         write_table(table, file)
         if on_done is not None:
             on_done(len(rows))
 
     if on_done is not None:
-        on_done(len(groups_of(strengths)) * n - sum(len(job.seeds) for job in jobs))
+        on_done(len(wanted) * n - sum(len(job.seeds) for job in jobs))
     run_jobs(record_piece, jobs, workers, keep)
     return table
+
+
+class Which(NamedTuple):
+    """Conditions of a group, named as `group_of` names them."""
+
+    task: str
+    nested: bool
+    strength: int
+    moved: bool
+    novel: bool
 
 
 @dataclass(frozen=True)
@@ -131,30 +142,30 @@ class Piece:
     """Cycles to record: whose, under which conditions, and the seeds of their episodes."""
 
     who: str
-    task: str
-    nested: bool
-    strength: int
+    which: Which
     seeds: tuple[int, ...]
 
 
 def record_piece(piece: Piece) -> list[Row]:
     """Record a piece in this process."""
-    asked = {"task": piece.task, "nested": piece.nested, "strength": piece.strength}
-    return list(record(maker(piece.who), **asked, seeds=piece.seeds))  # type: ignore[arg-type]
+    return list(record(maker(piece.who), **piece.which._asdict(), seeds=piece.seeds))
 
 
-def _conditions(group: Group) -> tuple[str, bool, int]:
-    return group.task, group.nested, group.strength
+def _which(group: Group) -> Which:
+    return Which(group.task, group.nested, group.strength, group.moved, group.novel)
 
 
-def groups_of(strengths: tuple[int, ...] = STRENGTHS) -> list[tuple[str, bool, int]]:
-    """Return the groups of a table: task, whether blanks lie in nests, strength.
+def groups_of(skill: Skill, strengths: tuple[int, ...] = STRENGTHS) -> list[Which]:
+    """Return the groups of a skill's table.
 
-    What is unloaded starts in the machine: how blanks lie in the tray is nothing to it.
+    What is unloaded starts in the machine: how blanks lie in the tray is nothing to it. Who must be taught a
+    part type never meets a novel one.
     """
+    lies = [(True, False), (False, False)] + ([] if skill.needs_teaching else [(False, True)])
     return [
-        (task, nested, strength)
+        Which(task, nested, strength, moved, novel)
         for task in TASK_IDS
-        for nested in ((True, False) if task == "load" else (False,))
+        for nested, novel in (lies if task == "load" else [(False, False)])
         for strength in strengths
+        for moved in ((False, True) if strength else (False,))
     ]
