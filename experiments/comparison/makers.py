@@ -54,7 +54,7 @@ def actor_of(who: str, task: str) -> str:
 
 
 def skill_named(who: str) -> Skill:
-    """Return a skill's figures: those of its recorded cycles, of a learned policy for a run, else an agent's."""
+    """Return a skill's figures: its recorded cycles', a learned policy's for a run, else an agent's."""
     if who in recorded_skills() or who.endswith(".json"):
         return load_table(who).skill
     learned = Path(who).is_dir()
