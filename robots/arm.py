@@ -224,7 +224,7 @@ class Arm:
         period = substeps / self.world.engine.rate_hz
         rest = [q - d for q, d in zip(end, delta, strict=True)]
         ratios = (speed * period / abs(d) for d, (*_, speed) in zip(delta, self._limits, strict=True) if d)
-        share = min(1.0, *ratios)
+        share = min([1.0, *ratios])
         wanted = [a + share * d for a, d in zip(rest, delta, strict=True)]
         cut = [min(hi, max(lo, q)) for q, (lo, hi, _) in zip(wanted, self._limits, strict=True)]
         return cut, [q - a for q, a in zip(cut, rest, strict=True)]

@@ -94,6 +94,24 @@ def test_speed_and_joint_limits_hold(world, robot):
         assert all(abs(t) <= joint.torque_nm + 1e-6 for t, joint in torques)
 
 
+@pytest.mark.parametrize("robot", ARMS)
+def test_pushed_beyond_a_limit_and_told_to_stay_it_goes_back_inside(world, robot):
+    """A hand that was pushed and stopped holds where it is, which may be a little beyond a limit."""
+    arm = cell(world, robot)
+    joints = arm.spec.joints
+    beyond = [
+        j.upper_rad + 1e-3 if i == 1 else q
+        for i, (j, q) in enumerate(zip(joints, arm.q_command, strict=True))
+    ]
+    arm.place(beyond)
+    assert not arm.move(beyond, PERIOD)
+    for _ in range(3):
+        arm.move(arm.q_command, PERIOD)
+    hand = arm.read()
+    assert all(j.lower_rad <= c <= j.upper_rad for j, c in zip(joints, arm.q_command, strict=True))
+    assert hand.q_rad[1] < joints[1].upper_rad + 1e-4
+
+
 def test_the_speed_of_set_points_does_not_jump(world):
     arm = cell(world)
     arm.place(arm.solve((0.3, -0.3, 0.3), tool_down(0.0)))
