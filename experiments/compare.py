@@ -53,6 +53,8 @@ class Config:
     """Draw where autonomy pays: lot size by new part types, disturbances by staffing."""
     factorial: bool = False
     """Which part of autonomy is worth what: handling, process and supervision, each in or out."""
+    agreement: int = 0
+    """So many of the shifts also by the engine, or with recorded cycles where the study is by the engine."""
     map_shifts: int = 6
     """Shifts for each square of a map."""
     quick: bool = False
@@ -83,6 +85,8 @@ class Config:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} is {value}: allowed is 1 or more")
+        if self.agreement < 0:
+            raise ValueError(f"agreement is {self.agreement}: allowed is 0 or more")
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}: allowed is 0 or more")
         if self.hours is not None and not 0.1 <= self.hours <= 24.0:

@@ -1,4 +1,4 @@
-"""What a study shows besides the main comparison: equal staffing, the factorial, maps, regions."""
+"""What a study shows besides the main comparison: equal staffing, agreement, the factorial, maps, regions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from experiments.comparison.agreement import FOLDER as AGREEMENT
+from experiments.comparison.agreement import agreement, work_agreement
 from experiments.comparison.charts import Grid
 from experiments.comparison.maps import grid_of, read_squares, work_maps
 from experiments.comparison.mixing import combinations_of, effects
@@ -43,6 +45,11 @@ def draw_extras(config: Config, plan: Plan, directory: RunDirectory, folder: Fol
 
     found = Extras()
     reading = config.ledgers is not None
+
+    def wanted(name: str, *, asked: bool) -> bool:
+        """What was asked for, or, where ledgers are only read, what is there."""
+        return (folder.path / name).is_dir() if reading else asked
+
     ledgers = read(plan, folder)
     worked = [work_of(mode, ledgers[mode.name], plan) for mode in plan.modes]
     found.entries["also"] = {
@@ -53,13 +60,17 @@ def draw_extras(config: Config, plan: Plan, directory: RunDirectory, folder: Fol
         for mode in plan.modes
     }
     found.entries["regions"] = by_region(plan.modes, worked, freight, finance=config.finance, seed=plan.seed)
-    if config.equal_staffing or (reading and (folder.path / "equal").is_dir()):
+    if wanted("equal", asked=config.equal_staffing):
         modes = tuple(replace(mode, machines_per_operator=None) for mode in plan.modes)
         found.entries["equal_staffing"] = _besides(plan, modes, folder, "equal", reading)
+    if config.agreement and not reading:
+        work_agreement(plan, folder, config.agreement)
+    if wanted(AGREEMENT, asked=config.agreement > 0):
+        found.entries["agreement"] = agreement(plan, folder)
     base, other = (next((m for m in plan.modes if m.name == n), None) for n in ("automated", "autonomous"))
     if base is None or other is None:
         return found
-    if config.factorial or (reading and (folder.path / "factorial").is_dir()):
+    if wanted("factorial", asked=config.factorial):
         found.entries["factorial"] = _factorial(plan, base, other, folder, reading)
     file = folder.path / MAP_FILE
     if config.maps or (reading and file.exists()):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from experiments.comparison import html
+from experiments.comparison.agreement import agreement_html
 from experiments.comparison.canvas import words
 from experiments.comparison.charts import entry_text, heat_map
 
@@ -27,6 +28,8 @@ def besides(result: Mapping[str, Any], extras: Extras) -> Iterator[str]:
                 for name, entries in found["modes"].items()
             ],
         )
+    if "agreement" in result:
+        yield from agreement_html(result["agreement"])
     if "factorial" in result:
         yield from _factorial(result["factorial"])
     for name, title in (("lots", "Map 1"), ("strengths", "Map 2")):

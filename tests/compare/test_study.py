@@ -193,3 +193,30 @@ def test_calibration_takes_a_cells_own_times(modes, tmp_path):
     refused(":1: 'soon' is not minutes", *mine)
     file.write_text("machine,5\n")
     refused("no run_h", *mine)
+
+
+def test_recorded_handling_is_held_against_the_engine(tmp_path):
+    short = [
+        "--modes",
+        "automated",
+        "--shifts",
+        "1",
+        "--hours",
+        "0.2",
+        "--no-equal-staffing",
+        "--workers",
+        "1",
+    ]
+    assert main([*short, "--agreement", "1", "--out", str(tmp_path / "one")]) == 0
+    found = results(tmp_path / "one")["agreement"]
+    assert found["n_shifts"] == 1
+    cost = found["modes"]["automated"]["cost_per_good_part"]
+    assert cost["difference"] == pytest.approx(cost["recorded"] - cost["physics"])
+    assert cost["agrees"] is None  # one shift has no interval
+    by_engine = next((tmp_path / "one" / "ledgers" / "agreement").rglob("*.jsonl"))
+    episodes = {e.data["episode"] for e in Ledger.from_jsonl(by_engine) if "episode" in e.data}
+    assert episodes
+    assert all(e.count(":") == 1 for e in episodes)  # task and seed; a recorded one names its strength too
+    assert main(["--from", str(tmp_path / "one"), "--out", str(tmp_path / "two")]) == 0
+    assert results(tmp_path / "two")["agreement"] == found
+    assert "Recorded handling against the engine" in (tmp_path / "two" / "report.html").read_text("utf-8")
