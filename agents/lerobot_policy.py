@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.environ import environ
+from agents.one_thread import one_thread
 from agents.policy import Action, Needs, Observation, Policy, PolicyError
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -148,7 +149,7 @@ class LeRobot(Policy):
             name: _tensor(value)[None] for name, value in seen(learned, observation).items()
         }
         batch["task"] = [self._instruction]
-        with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        with torch.random.fork_rng(devices=[]), one_thread():
             torch.set_rng_state(self._random)
             given = parts.after(parts.policy.select_action(parts.before(batch)))
             self._random = torch.get_rng_state()

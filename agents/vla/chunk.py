@@ -15,6 +15,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.one_thread import one_thread
 from agents.policy import Action, Needs, Observation, Policy, Thought
 from agents.taught import COMMANDED, GRIPPED, PRESENT, ROTATION, tool_yaw
 from agents.vla.checks import check_pictures, check_words
@@ -53,13 +54,8 @@ class Mover:
 
             self._body = Body(BodySpec(**self.spec)).eval()
             self._body.load_state_dict({n: torch.from_numpy(np.array(w)) for n, w in self.weights.items()})
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with torch.inference_mode():
-                actions: NDArray[np.float32] = self._body.actions(torch.from_numpy(told))[0]
-        finally:
-            torch.set_num_threads(threads)
+        with one_thread():
+            actions: NDArray[np.float32] = self._body.actions(torch.from_numpy(told))[0]
         return actions
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.one_thread import one_thread
 from agents.vla import geometry
 from agents.vla.tokenizer import Tokenizer
 
@@ -111,7 +111,7 @@ class Seer:
         picture = torch.from_numpy(np.array(view.picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
         ids = torch.from_numpy(self.tokenizer.encode(text))[None]
         place = torch.tensor([place_token(view.camera, view.stage)])
-        with _one_thread():
+        with one_thread():
             heat, features, condition = network.features(picture, ids, place)
             n = heat.shape[2]
             best = int(heat[0].argmax())
@@ -143,7 +143,7 @@ class Seer:
 
         ids = torch.from_numpy(self.tokenizer.encode(text))[None]
         network = self._built()
-        with _one_thread():
+        with one_thread():
             said = network.where_to_look(ids, torch.tensor([STAGES.index(stage)]))[0].tolist()
         return max(cameras, key=lambda camera: said[CAMERAS.index(camera)])
 
@@ -156,20 +156,6 @@ class Seer:
     def from_state(cls, values: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> Seer:
         """The seer whose `state` this was."""
         return cls(values["network"], arrays, Tokenizer(**values["tokenizer"]), frozenset(values["known"]))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Nothing is learned, and one thread, so that nothing else changes a bit."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def height_of(logits: NDArray) -> float:
