@@ -19,6 +19,8 @@ from agents.supervisor_cell import Orders, Recovery
 # The largest correction of the offset before a cut, and how roughness scatters from part to part, as a share
 # of what is allowed.
 LARGEST_UM, RA_SCATTER = 30.0, 0.06
+# What the view calls a part type that looks like nothing that was programmed or shown before.
+NOVEL = ("geometry", "family")
 # A part is gauged while the next one is cut: readings are so many cuts behind.
 LAG = 2
 
@@ -49,6 +51,7 @@ class SupervisorHyper:
         late_eur_per_h: What an hour of lateness of an order is held to cost.
         cell_eur_per_h: What the cell costs an hour on top of the machine.
         watched_cycles: Cycles that a person watches of a part type that is new.
+        novel_failures: Share of handlings that are held to fail with a geometry that nobody has taught.
     """
 
     speed: float = -0.3
@@ -72,6 +75,7 @@ class SupervisorHyper:
     late_eur_per_h: float = 20.0
     cell_eur_per_h: float = 15.0
     watched_cycles: float = 75.0
+    novel_failures: float = 0.3
 
 
 class Supervisor(Decider):
@@ -245,8 +249,10 @@ class Supervisor(Decider):
         parts = max(1.0, asked.number("order_left", 1.0))
         watched = 0.0 if kind == "taught" else min(self.hyper.watched_cycles, parts)
         by_hand = money.minutes("load_by_hand") + money.minutes("unload_by_hand")
+        fails = self.hyper.novel_failures if kind in NOVEL else 0.0
         eur = {
-            "generalise": money.person_eur(watched * money.minutes("watched_cycle")),
+            "generalise": money.person_eur(watched * money.minutes("watched_cycle"))
+            + parts * fails * self.recovery.usual_eur,
             "by_hand_only": parts * money.person_eur(by_hand),
         }
         if kind == "taught":

@@ -23,6 +23,8 @@ SEEN = {
 _HAND_RUNOUT_MM, _HAND_GAP_MM, _HAND_SENSED = 0.3, 0.2, 0.7
 # Chips that were left about the seat, as a strength.
 _DIRTY = 3
+# A handling's scene has up to four candidates; where the order has as many blanks left, all are its own.
+_CANDIDATES = 4
 
 
 def _next_tool(end: str, tool: str) -> str:
@@ -151,6 +153,10 @@ class Parts:
             self.upkeep.dirty = False
         handle = floor.handling.load if task == "load" else floor.handling.unload
         outcome = handle(skill or usual, blank, conditions)
+        if outcome.result == "wrong_part" and not self._mixed(part):
+            limit_mm = kind.runout_limit_mm
+            off = max(outcome.gap_mm, outcome.runout_mm) > limit_mm
+            outcome = outcome._replace(result="misseated" if off else "seated")
         if self.mending.stumbles():
             outcome = outcome._replace(result="jammed")
         floor.counts.handlings += 1
@@ -162,6 +168,12 @@ class Parts:
         if floor.fails_within(ROBOT, outcome.duration_s):
             yield from self.upkeep.robot_alarm()
         return outcome
+
+    def _mixed(self, part: Part) -> bool:
+        """Whether what was taken for this blank is another order's: blanks lie order by order."""
+        floor = self.floor
+        left = floor.hand.left if floor.hand is not None else 0
+        return draws.uniform(floor.seed, "neighbours", part.number) >= left / _CANDIDATES
 
     # -- cutting ----------------------------------------------------------------------------------------
     def cut(self, part: Part) -> Process:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import gymnasium
 
 from configs.records import unknown
+from envs.cell.seating import chuck_gaps_m
 from envs.shift import draws
 from envs.shift.cycles import MOVED, Group, Row, as_row
 from envs.shift.handling import Blank, Conditions, Outcome, Skill
@@ -162,6 +163,10 @@ def episode(env: gymnasium.Env[Any, Any], actor: Actor, seed: int) -> Row:
     if bare.task.workholding == "chuck" and not bare.task.starts_in_machine:
         runout_m, gap_m, *_ = bare.task.achieved(cell, now)
     result = "seated" if info["is_success"] else _failure(bare, gap_m=gap_m, runout_m=runout_m)
+    if result == "wrong_part":
+        spec = cell.machine.spec
+        held = min(now.parts, key=lambda part: math.dist(part.bottom_m, spec.chuck_m))
+        runout_m, gap_m = chuck_gaps_m(spec, held)
     clamped = result in ("seated", "misseated", "wrong_part")
     return as_row(
         {

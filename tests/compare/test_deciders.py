@@ -5,12 +5,14 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from views import BY_ROLE, FACTS, decisions
 
+from agents import supervisor
 from agents.catalog import AgentError
 from agents.crews import create, crew, names
 from agents.decider import ROLES
 from agents.supervisor import Supervisor
 from envs.shift import decision as contract
 from envs.shift.decision import Decision, as_choice, refusal
+from envs.shift.spec_blocks import NOVEL
 
 PHASES = (Phase.explicit, Phase.generate)  # shrinking such views takes minutes
 HERE = [name for name in names() if name != "language"]  # that one needs an endpoint
@@ -113,3 +115,18 @@ def test_a_supervisor_changes_a_worn_edge_and_keeps_a_fresh_one():
 
     assert chosen(0.2) == "keep_edge"
     assert chosen(1.6) == "sister_tool"
+
+
+def test_a_supervisor_trusts_a_skill_with_few_parts_of_a_new_geometry_and_has_many_taught():
+    assert supervisor.NOVEL == NOVEL
+    decider = create("autonomous")
+    decider.reset(FACTS, 0)
+    tools = ("teach", "generalise", "by_hand_only")
+
+    def chosen(known, parts):
+        view = {"known": known, "order_left": parts, "teach_min": 120.0, "new_type": "new-1"}
+        return decider.decide(Decision(0.0, "changeover", tools, view)).tool
+
+    assert chosen("size", 1000.0) == "generalise"
+    assert chosen("geometry", 1000.0) == "teach"
+    assert chosen("geometry", 5.0) != "teach"

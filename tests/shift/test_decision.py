@@ -2,13 +2,14 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from crews import Fuzz, Rules, crew
 
 from envs.shift import ROLES, TOOLS, Choice, Decision, load_shift, tool_schema
 from envs.shift.books import SAW
-from envs.shift.cycles import RecordedHandling
+from envs.shift.cycles import RecordedHandling, load_table
 from envs.shift.decision import EVENTS, FAULTS, VIEW, WAITS, as_choice, refusal, values_of
 from envs.shift.shift import Shift
 from envs.shift.spec import Block
@@ -124,3 +125,26 @@ def test_untaught_types_need_teaching():
     ledger = Shift(spec, 1, RecordedHandling("skilled")).run(crew(Stubborn()))
     assert not ledger.select("ACTIVE", "robot")
     assert ledger.select("interlock")
+
+
+@pytest.mark.parametrize(("kind", "novel"), [("size", False), ("geometry", True), ("family", True)])
+def test_what_is_trusted_untaught_is_novel_unless_only_its_size_is_new(kind, novel):
+    class Watched(RecordedHandling):
+        """Handling that writes down what it is asked to handle."""
+
+        def load(self, skill, blank, conditions):
+            blanks.append(blank)
+            return super().load(skill, blank, conditions)
+
+    class Trusting(Rules):
+        def decide(self, d):
+            return "generalise" if "generalise" in d.tools else super().decide(d)
+
+    blanks = []
+    shares = tuple(float(kind == name) for name in ("size", "geometry", "family"))
+    spec = load_shift().with_orders(new_types_per_week=1000.0, new_kinds=shares).with_blocks(Block(hours=1.5))
+    skilled = load_table("skilled")
+    free = replace(skilled, skill=replace(skilled.skill, needs_teaching=False))
+    Shift(spec, 1, Watched(free)).run(crew(Trusting()))
+    assert blanks
+    assert {blank.novel for blank in blanks} == {novel}

@@ -181,3 +181,22 @@ def test_where_it_lies_and_what_moved_choose_the_group():
     assert took(False) == 2.0
     assert took(False, oil_film=3) == 3.0
     assert took(False, oil_film=3, fixture_offset=3) == 4.0
+
+
+def test_what_is_novel_and_of_which_size_choose_the_cycles():
+    def sized(size, s):
+        return row(1, duration_s=s)._replace(size=size)
+
+    known = Group("load", False, 0, "", (sized("small", 1.0), sized("medium", 2.0)))
+    novel = Group("load", False, 0, "", (sized("medium", 3.0)._replace(family="star"),), novel=True)
+    both, without = (Table(Skill("probe"), groups) for groups in ((known, novel), (known,)))
+    blank = Blank(1, "shaft", "medium")
+
+    def took(table, blank):
+        return RecordedHandling(table).load("probe", blank, Conditions()).duration_s
+
+    assert took(both, blank) == 2.0
+    assert took(both, blank._replace(size="small")) == 1.0
+    assert took(both, blank._replace(novel=True)) == 3.0
+    assert took(without, blank._replace(novel=True)) == 2.0  # nothing better stands for it
+    assert both.n == {"load loose 0": 2, "load novel 0": 1}

@@ -324,3 +324,18 @@ def test_mistakes_are_one_line(bad, says):
 def test_expense_below_zero_price_is_refused():
     with pytest.raises(ValueError, match="machine_eur_per_h"):
         replace(load_prices(), machine_eur_per_h=-1.0)
+
+
+def test_another_blank_of_the_same_order_is_no_wrong_part():
+    """Whoever takes a neighbour for what was named takes another order's only where that lies beside."""
+    rows = (Row(1, "shaft", "medium", 5.0, "wrong_part", 0.0, 0.02, 100.0, 1, 1),)
+    groups = tuple(Group(task, False, 0, "", rows) for task in ("load", "unload"))
+    blind = RecordedHandling(Table(Skill("blind", needs_teaching=False), groups))
+    crashes = {}
+    for lot in (1, 60):
+        shift = run(SHORT.with_orders(lot_size=lot), 3, "rules", handling=blind)
+        crashes[lot] = len(
+            [e for e in shift.ledger.select("collision") if e.data.get("cause") == "wrong part"]
+        )
+    assert crashes[1] >= 1
+    assert crashes[60] == 0
