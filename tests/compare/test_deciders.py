@@ -105,7 +105,7 @@ def test_a_supervisor_corrects_what_the_gauge_says_and_believes_it_more_when_uns
 
 
 def test_a_supervisor_changes_a_worn_edge_and_keeps_a_fresh_one():
-    decider = create("autonomous")
+    decider = Supervisor()
     decider.reset(FACTS, 0)
     tools = tuple(BY_ROLE["tool_care"])
 
@@ -119,7 +119,7 @@ def test_a_supervisor_changes_a_worn_edge_and_keeps_a_fresh_one():
 
 def test_a_supervisor_trusts_a_skill_with_few_parts_of_a_new_geometry_and_has_many_taught():
     assert supervisor.NOVEL == NOVEL
-    decider = create("autonomous")
+    decider = Supervisor()
     decider.reset(FACTS, 0)
     tools = ("teach", "generalise", "by_hand_only")
 

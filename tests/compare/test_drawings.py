@@ -52,9 +52,9 @@ def test_capital_is_an_annuity_and_a_learned_policy_is_paid_for_only_where_there
     manual = burden(load_mode("manual"), germany, finance)
     assert manual.capital_eur_per_h == pytest.approx(3000.0 * 0.1920724 / 3600.0, rel=1e-6)  # 7 years, 8 %
     autonomous = load_mode("autonomous")
-    assert not autonomous.learned_handling
-    learned = replace(autonomous, learned_handling=True)
-    assert burden(learned, germany, finance).one_offs_eur > burden(autonomous, germany, finance).one_offs_eur
+    assert autonomous.learned_handling
+    taught = replace(autonomous, learned_handling=False)
+    assert burden(autonomous, germany, finance).one_offs_eur > burden(taught, germany, finance).one_offs_eur
     india = burden(autonomous, load_region("india"), load_finance("default", "india"))
     assert india.one_offs_eur < burden(autonomous, germany, finance).one_offs_eur
     assert india.capital_eur_per_h > burden(autonomous, germany, finance).capital_eur_per_h
@@ -62,8 +62,10 @@ def test_capital_is_an_annuity_and_a_learned_policy_is_paid_for_only_where_there
 
 def test_all_modes_between_two_keep_what_their_parts_cost():
     base, other = load_mode("automated"), load_mode("autonomous")
+    assert len(combinations_of(base, replace(other, handling=base.handling))) == 4  # then it is no factor
     found = dict(combinations_of(base, other))
-    assert len(found) == 4  # both have the same handling
+    assert len(found) == 8
+    assert found[(True, False, False)].handling == other.handling
     assert found[(False, False, False)].roles == base.roles
     both = found[(False, True, True)]
     assert both.roles == other.roles

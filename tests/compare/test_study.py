@@ -20,7 +20,8 @@ MODES = ("manual", "automated", "autonomous")
 @pytest.fixture(scope="module")
 def modes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("modes")
-    return [str(mode_file(folder, name, words='"<script>alert(1)</script>"')) for name in MODES]
+    told = {"words": '"<script>alert(1)</script>"', "learned_handling": "false"}
+    return [str(mode_file(folder, name, **told)) for name in MODES]
 
 
 def arguments(modes, out, *more):
