@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.comparison import html
 from experiments.comparison.canvas import words
 from experiments.comparison.paired import PRIMARY
-from experiments.comparison.results import study_of
+from experiments.comparison.results import INTEREST, study_of
 from experiments.comparison.shifts import Folder, jobs_of, run_all
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def work_agreement(plan: Plan, folder: Folder, n: int) -> None:
 def agreement(plan: Plan, folder: Folder) -> dict[str, Any]:
     """Return, for each way of working, what it comes to with either handling, and the paired difference.
 
-    A metric agrees where the interval of its difference, recorded less physics, holds zero; None where there
-    are too few shifts for one.
+    A metric agrees where the interval of its difference, recorded less physics, holds zero or lies within the
+    smallest difference of interest; None where there are too few shifts for one.
     """
     from experiments.comparison.study import read, work_of
 
@@ -55,7 +55,7 @@ def agreement(plan: Plan, folder: Folder) -> dict[str, Any]:
                 **{kind: found[kind][metric].mean for kind in ledgers},
                 "difference": differences[metric].difference,
                 "ci95": differences[metric].ci95,
-                "agrees": _holds_zero(differences[metric].ci95),
+                "agrees": agrees(differences[metric].ci95, found["physics"][metric].mean),
             }
             for metric in METRICS
         }
@@ -71,7 +71,7 @@ def agreement_html(found: Mapping[str, Any]) -> Iterator[str]:
          {True: "yes", False: "no", None: "-"}[one["agrees"]]]
         for mode, metrics in found["modes"].items() for metric, one in metrics.items()
     ]  # fmt: skip
-    heads = ["way of working", "metric", "recorded", "engine", "difference", "95 %", "holds zero"]
+    heads = ["way of working", "metric", "recorded", "engine", "difference", "95 %", "agrees"]
     yield html.table(heads, rows)
 
 
@@ -79,8 +79,12 @@ def _other(handling: str) -> str:
     return "physics" if handling == "recorded" else "recorded"
 
 
-def _holds_zero(ci95: tuple[float, float] | None) -> bool | None:
-    return None if ci95 is None else ci95[0] <= 0.0 <= ci95[1]
+def agrees(ci95: tuple[float, float] | None, reference: float | None) -> bool | None:
+    """Return whether the interval of a difference holds zero or is of no interest beside the reference."""
+    if ci95 is None or reference is None:
+        return None
+    small = INTEREST * abs(reference)
+    return ci95[0] <= 0.0 <= ci95[1] or max(map(abs, ci95)) <= small
 
 
 def _number(value: float | None) -> str:

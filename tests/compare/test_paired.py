@@ -6,6 +6,7 @@ import pytest
 from envs.accounts import PartCounts, TimeElements
 from envs.costing import Costs
 from experiments.capability import spread
+from experiments.comparison.agreement import agrees
 from experiments.comparison.paired import Difference, Study, verdict
 from experiments.comparison.sums import Sheet
 from experiments.qcde import figures
@@ -134,3 +135,11 @@ def test_the_primary_metric_is_not_adjusted_and_the_others_are():
     assert found[COST].p_holm == found[COST].p
     known = {name: one for name, one in found.items() if one.p is not None and name != COST}
     assert all(one.p_holm >= one.p for one in known.values())
+
+
+@pytest.mark.parametrize(
+    ("ci95", "reference", "told"),
+    [((-1.0, 1.0), 10.0, True), ((0.01, 0.1), 10.0, True), ((0.1, 0.3), 10.0, False), (None, 10.0, None)],
+)
+def test_either_handling_agrees_where_nobody_should_care(ci95, reference, told):
+    assert agrees(ci95, reference) is told
