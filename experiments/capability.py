@@ -105,7 +105,7 @@ def capability_of(
     """
     middle = _middle(lower, upper)
     dof = sums.dof if short_term else sums.n - 1
-    if dof < 1:
+    if dof < 1 or sums.n < 2:  # sums that are averages over policies may be of less than two
         return None
     square = sums.within if short_term else max(0.0, sums.squares - sums.total**2 / sums.n)
     # What rounding leaves of equal values is no scatter.
