@@ -106,7 +106,8 @@ def test_equal_values_have_no_index(value):
     assert (found.actual, found.potential, found.sigma) == (None, None, 0.0)
     assert process_capability([value], 0.0, 30.0) is None
     assert capability_of(Spread(), 0.0, 1.0, short_term=False) is None
-    assert capability_of(Spread(1.5, 0.3, 0.2, 0.1, 1.0), 0.0, 1.0, short_term=True) is None  # an average of two
+    averaged = Spread(1.5, 0.3, 0.2, 0.1, 1.0)  # of three values and none
+    assert capability_of(averaged, 0.0, 1.0, short_term=True) is None
 
 
 def test_the_handbooks_gauge_study():
