@@ -34,3 +34,26 @@ def test_a_strength_that_there_is_not_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"strength .?6"):
         makers.record_cycles("expert", tmp_path / "a.json", 1, (6,))
     assert not (tmp_path / "a.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("who", "loads", "unloads"),
+    [
+        ("integrator", "integrator", "taught"),
+        ("expert", "expert", "expert"),
+        ("LoadChuck-vla-keyframe-s0", "docs/policies/LoadChuck-vla-keyframe-s0", "taught"),
+        ("docs/policies/LoadChuck-vla-keyframe-s1", "docs/policies/LoadChuck-vla-keyframe-s1", "taught"),
+    ],
+)
+def test_who_did_not_learn_to_unload_does_it_as_taught(who, loads, unloads):
+    assert makers.actor_of(who, "LoadChuck") == loads
+    assert makers.actor_of(who, "UnloadChuck") == unloads
+
+
+@pytest.mark.parametrize(
+    ("who", "needs_teaching"), [("expert", True), ("docs/policies/LoadChuck-vla-keyframe-s1", False)]
+)
+def test_only_a_learned_skill_meets_novel_parts(who, needs_teaching):
+    skill = makers.skill_named(who)
+    assert skill.needs_teaching is needs_teaching
+    assert any(which.novel for which in makers.groups_of(skill)) is not needs_teaching
