@@ -7,7 +7,7 @@ and running means of what wear is heard and felt by. The filter sets the offset,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -31,9 +31,8 @@ from agents.policy import Action, Needs, Observation, Policy
 
 # What may be corrected, and by how much in an action's own unit; coolant stays the rule's. A change of edge
 # and a gauging are asked for or called off where a correction outweighs the rule's plain yes or no.
-REACH = 0.5
 BOUNDS: dict[int, float] = {
-    SPEED: REACH, FEED: REACH, DEPTH: REACH, CORRECTION: 0.25, CHANGE: 2.0, MEASURE: 3.0, IDLE: 1.4
+    SPEED: 0.5, FEED: 0.5, DEPTH: 0.5, CORRECTION: 0.25, CHANGE: 2.0, MEASURE: 3.0, IDLE: 1.4
 }  # fmt: skip
 NEEDS = Needs(observation="signals")
 # Signals of what was set last.
@@ -42,6 +41,20 @@ _SETTINGS = {"speed": SPEED, "feed": FEED, "depth": DEPTH}
 _SAME = 1e-6
 # Signals that are heard and felt, and the weight of the newest part in their running means.
 _HEARD, _NEWEST = ("acoustic", "vibration_mm_s", "load_percent"), 0.25
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far cutting data may be corrected.
+
+    Attributes:
+        most: The bound, as an action.
+        everywhere: Whether also where the rule has left its usual ones for a reason, such as chatter: for
+            networks that have met such machines.
+    """
+
+    most: float = BOUNDS[SPEED]
+    everywhere: bool = False
 
 
 class Drift:
@@ -141,9 +154,9 @@ class Corrector:
         ]  # fmt: skip
         return act, np.stack(rows, axis=-1).astype(np.float32)
 
-    def reach(self, most: float) -> NDArray:
-        """How far cutting data may be corrected (n,): not where the rule left its usual ones for a reason."""
-        return np.where(self._at_usual, most, 0.0)
+    def reach(self, reach: Reach) -> NDArray:
+        """How far cutting data may be corrected now (n,)."""
+        return np.where(self._at_usual | reach.everywhere, reach.most, 0.0)
 
 
 def n_features(n_signals: int) -> int:
@@ -151,7 +164,7 @@ def n_features(n_signals: int) -> int:
     return n_signals + 12 + len(_HEARD)
 
 
-def corrected(act: NDArray, correction: NDArray, reach: float | NDArray = REACH) -> Action:
+def corrected(act: NDArray, correction: NDArray, reach: float | NDArray = BOUNDS[SPEED]) -> Action:
     """The rule's action (n, 8) with corrections (n, 7) in [-1, 1], each within its bound.
 
     Args:
@@ -175,12 +188,12 @@ class CorrectedRules(Policy):
         rule: Who acts.
         network: Gives the corrections.
         needs: What the environment must offer.
-        reach: The bound of cutting data.
+        reach: How far it may go with cutting data.
     """
 
     batched = True
 
-    def __init__(self, rule: Rules, network: MlpPolicy, needs: Needs = NEEDS, reach: float = REACH) -> None:
+    def __init__(self, rule: Rules, network: MlpPolicy, needs: Needs = NEEDS, reach: Reach = Reach()) -> None:
         self.needs, self.rule, self.network, self.reach = needs, rule, network, reach
         self._corrector: Corrector | None = None
 
@@ -208,7 +221,7 @@ class CorrectedRules(Policy):
         values, arrays = self.network.state()
         hyper = asdict(self.rule.hyper)  # type: ignore[attr-defined]
         name = type(self.rule).__name__
-        return {"rule": name, "hyper": hyper, "reach": self.reach, "network": values}, arrays
+        return {"rule": name, "hyper": hyper, **asdict(self.reach), "network": values}, arrays
 
     @classmethod
     def from_state(cls, values: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> CorrectedRules:
@@ -218,4 +231,5 @@ class CorrectedRules(Policy):
         }
         kind = kinds[values["rule"]]
         network = MlpPolicy.from_state(values["network"], arrays)
-        return cls(kind(kind.hyper_class(**values["hyper"])), network, reach=values["reach"])
+        reach = Reach(values["most"], values["everywhere"])
+        return cls(kind(kind.hyper_class(**values["hyper"])), network, reach=reach)

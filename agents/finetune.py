@@ -61,10 +61,10 @@ class Ruled(VecEnvWrapper):
         venv: The machines.
         twin: Others that are seeded the same.
         rule: Who acts.
-        reach: The bound of cutting data.
+        reach: How far actions may go with cutting data.
     """
 
-    def __init__(self, venv: Any, twin: Any, rule: Rules, reach: float = ruled.REACH) -> None:
+    def __init__(self, venv: Any, twin: Any, rule: Rules, reach: ruled.Reach) -> None:
         n = ruled.n_features(len(venv.observation_space.spaces))
         features = gymnasium.spaces.Box(-np.inf, np.inf, (n,), np.float32)
         corrections = gymnasium.spaces.Box(-1.0, 1.0, (len(ruled.BOUNDS),), np.float32)

@@ -170,6 +170,7 @@ class Learner(ABC):
         task: The task that it was made for, or several with commas.
         tasks: Those that one policy of it can learn together; none if it learns one at a time.
         unit: What its budget counts.
+        practice: The split that it learns and is validated on; empty for the run's own.
     """
 
     controls: ClassVar[tuple[str, ...]] = CONTROLS
@@ -177,6 +178,7 @@ class Learner(ABC):
     task: str = ""
     tasks: ClassVar[tuple[str, ...]] = ()
     unit: ClassVar[str] = "environment steps"
+    practice: str = ""
 
     def take_on(self, task: str) -> None:
         """Take the task, or several with commas, that it is made for; "all" stands for `tasks`."""

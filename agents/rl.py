@@ -51,6 +51,8 @@ class PpoHyper:
         warm_up: Updates in which only the critic learns, after a start.
         target_kl: An update ends early beyond this divergence; 0 for never.
         reach: After the start of a rule, how far cutting data may be corrected, as an action.
+        practice: After the start of a rule, the split to practise on instead of the run's own; cutting data
+            are then corrected also where the rule has left its usual ones.
     """
 
     n_steps: int = 300_000
@@ -74,6 +76,7 @@ class PpoHyper:
     warm_up: int = 0
     target_kl: float = 0.0
     reach: float = 0.5
+    practice: str = ""
 
     def __post_init__(self) -> None:
         for name in ("n_steps", "n_envs", "horizon", "segment", "batch", "epochs",
@@ -89,6 +92,7 @@ class PpoHyper:
         for name in ("warm_up", "target_kl", "entropy", "stop_after"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is 0 or more")
+        _check_practice(self)
         learns_first = self.start and not starting.is_path(self.start) and not starting.rule(self.start)
         least = 1 if learns_first else 0
         if not least <= self.start_steps < self.n_steps:
@@ -124,6 +128,7 @@ class SacHyper:
         log_std: After such a start, initial logarithm of the actions' standard deviation.
         rest: After such a start, gradient steps in which only the critics learn.
         reach: After such a start, how far cutting data may be corrected, as an action.
+        practice: After such a start, the split to practise on, as with PPO.
     """
 
     n_steps: int = 40_000
@@ -146,6 +151,7 @@ class SacHyper:
     log_std: float = -1.2
     rest: int = 0
     reach: float = 0.5
+    practice: str = ""
 
     def __post_init__(self) -> None:
         for name in ("stop_after", "rest"):
@@ -154,6 +160,7 @@ class SacHyper:
         for name in ("temperature", "reach"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0")
+        _check_practice(self)
         if self.start and self.her:
             raise ValueError(f"her with start {self.start!r}: a rule has no goals to relabel")
         if self.reward not in ("sparse", "dense"):
@@ -163,6 +170,12 @@ class SacHyper:
         for name in ("n_steps", "n_envs", "segment", "batch", "updates", "buffer"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is 1 or more")
+
+
+def _check_practice(hyper: PpoHyper | SacHyper) -> None:
+    """Raise `ValueError` if a split is to be practised on that means nothing here."""
+    if hyper.practice and not starting.rule(hyper.start):
+        raise ValueError(f"practice {hyper.practice!r} with start {hyper.start!r}: allowed after a rule only")
 
 
 class _Segments(Learner):
@@ -245,7 +258,7 @@ class Ppo(_Segments):
     hyper_class = PpoHyper
 
     def __init__(self, hyper: PpoHyper = PpoHyper()) -> None:
-        self.hyper = hyper
+        self.hyper, self.practice = hyper, hyper.practice
         if starting.rule(hyper.start):
             self.needs = dataclasses.replace(Needs(), observation="signals")
 
@@ -311,7 +324,7 @@ class Sac(_Segments):
     can_start = True
 
     def __init__(self, hyper: SacHyper = SacHyper()) -> None:
-        self.hyper = hyper
+        self.hyper, self.practice = hyper, hyper.practice
         observation = "state" if hyper.her else "signals" if hyper.start else "flat"
         self.needs = dataclasses.replace(Needs(), observation=observation, reward=hyper.reward)
 

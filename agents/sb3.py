@@ -16,7 +16,7 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecNormalize
 
-from agents.corrected import CorrectedRules
+from agents.corrected import CorrectedRules, Reach
 from agents.finetune import Corrected, Ruled
 from agents.learner import Session
 from agents.machining import Rules
@@ -73,7 +73,8 @@ class Model:
         self._envs = acted = session.make_vec(hyper.n_envs)
         self._at_once = hyper.n_envs
         if isinstance(start, Rules):
-            self._envs = acted = Ruled(acted, session.make_vec(hyper.n_envs), start, hyper.reach)
+            self._reach = Reach(hyper.reach, everywhere=bool(hyper.practice))
+            self._envs = acted = Ruled(acted, session.make_vec(hyper.n_envs), start, self._reach)
             self._at_once *= 2
         elif start is not None:
             acted = Corrected(acted, start)
@@ -88,7 +89,7 @@ class Model:
         self.algorithm.set_logger(Logger(None, []))  # its own makes a folder for every run that stays
         self.on_policy = isinstance(self.algorithm, OnPolicyAlgorithm)
         self.venv.norm_reward = self.on_policy
-        self._rate, self._reach = hyper.rate, hyper.reach
+        self._rate = hyper.rate
 
     def learn(self, number: int, n_steps: int) -> dict[str, float]:
         """Learn for one segment; return its figures.

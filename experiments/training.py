@@ -49,11 +49,12 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class _Job:
-    """What a run consists of."""
+    """What a run consists of; it may be tested on another split than it practises on."""
 
     config: Config
     agent: Learner
     request: EnvRequest
+    tested: EnvRequest
     others: tuple[EnvRequest, ...] = ()
     unseen: tuple[EnvRequest, ...] = ()
 
@@ -127,10 +128,13 @@ def _job(config: Config) -> _Job:
             why = "it is learned from" if agent.tasks else f"agent {config.agent!r} learns one task"
             raise UserError(f"unseen task {name!r}: {why}")
     options = {"robot": config.robot, "split": config.split}
-    first, *others = (request_for(name, agent.needs, **options) for name in names)
+    tested, *others = (request_for(name, agent.needs, **options) for name in names)
+    first = tested
+    if agent.practice:
+        first = request_for(names[0], agent.needs, **{**options, "split": agent.practice})
     config = replace(config, task=agent.task)
     also = tuple(request_for(name, agent.needs, **options) for name in unseen)
-    return _Job(config, agent, first, tuple(others), also)
+    return _Job(config, agent, first, tested, tuple(others), also)
 
 
 def _run(job: _Job, workers: Workers, directory: RunDirectory, going_on: bool) -> int:
@@ -189,7 +193,7 @@ def _policy(directory: RunDirectory) -> Policy:
 
 def _test(job: _Job, workers: Workers, directory: RunDirectory) -> tuple[dict[str, Any], list[Episode]]:
     config, policy = job.config, _policy(directory)
-    requests = [job.request, *job.others, *job.unseen]
+    requests = [job.tested, *job.others, *job.unseen]
     total = config.episodes * len(requests)
     with tqdm(total=total, desc="Testing", unit="episode", file=sys.stderr) as bar:
         came = [

@@ -10,6 +10,8 @@ from experiments.errors import unknown
 from experiments.rollout import EnvRequest
 
 SEEN, NOMINAL = "seen", "nominal"
+# What agents on machine tools may practise on: a column for who asks for it.
+PRACTICE = "practice"
 # RT-2's six (Brohan et al. 2023, table 4): their mean is the "unseen average".
 UNSEEN = (
     "objects-easy", "objects-hard", "backgrounds-easy", "backgrounds-hard", "environments-easy",

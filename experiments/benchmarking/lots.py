@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.learner import Episode, Rollouts
 from agents.policy import Policy
-from experiments.benchmarking.cells import splits_of
+from experiments.benchmarking.cells import PRACTICE, splits_of
 from experiments.benchmarking.lot_table import Cell, figures
 from experiments.benchmarking.rows import Row, parse_rows
 from experiments.errors import UserError, unknown
@@ -75,7 +75,7 @@ def _pieces(config: Config) -> Iterator[_Piece]:
         for split in config.splits:
             if split not in known:
                 raise unknown("split", split, known)
-        for split in config.splits or known:
+        for split in config.splits or [name for name in known if name != PRACTICE]:
             for row in rows:
                 for who in row.who:
                     # Runs of several tasks may stand in one row: each counts for its own.

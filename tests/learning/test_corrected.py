@@ -1,17 +1,21 @@
 """A rule with learned corrections: at zero only the filter corrects it, which learns; twins cancel luck."""
 
+import json
+
 import gymnasium
 import numpy as np
 import pytest
 
 import envs
 from agents import catalog
-from agents.corrected import BOUNDS, NEEDS, CorrectedRules, Corrector, Drift, corrected, n_features
+from agents.corrected import BOUNDS, NEEDS, CorrectedRules, Corrector, Drift, Reach, corrected, n_features
 from agents.machining import CHANGE, CORRECTION, DEPTH, MEASURE
 from agents.networks import MlpPolicy
 from agents.policy import Policy
 from agents.rl import Ppo, PpoHyper, Sac, SacHyper, Tqc
 from agents.sb3 import Model
+from envs.machining import variation
+from experiments import train
 from experiments.batched_env import BatchedVecEnv
 from experiments.rollout import EnvRequest, Rollouts, run_episode, run_episodes
 
@@ -141,7 +145,8 @@ def test_a_rule_goes_on_from_what_it_asked_for_itself(task):
             np.testing.assert_allclose(act[:, DEPTH], wanted, atol=1e-6)
         last, n_loud = act[:, DEPTH].astype(float), n_loud + loud.sum()
         left = np.abs(act[:, DEPTH] - h.depth) > 1e-3
-        assert (corrector.reach(0.3)[left] == 0).all()  # its answer to chatter stands
+        assert (corrector.reach(Reach(0.3))[left] == 0).all()  # its answer to chatter stands
+        assert (corrector.reach(Reach(0.3, everywhere=True)) == 0.3).all()  # but for who has met chatter
         moved = act.copy()
         moved[:, DEPTH] = np.clip(moved[:, DEPTH] + 0.3, -1, 1)
         seen = env.step(moved)[0]
@@ -150,14 +155,16 @@ def test_a_rule_goes_on_from_what_it_asked_for_itself(task):
 
 def test_it_forgets_the_last_lot_and_comes_back_from_disk_the_same(tmp_path):
     env = gymnasium.make(REQUEST.id, observation="signals")
-    policy = CorrectedRules(catalog.create("machinist", TASK), network(0.5), reach=0.2)
+    policy = CorrectedRules(
+        catalog.create("machinist", TASK), network(0.5), reach=Reach(0.2, everywhere=True)
+    )
     first = lot(env, policy)[0]
     lot(env, policy, seed=9)
     np.testing.assert_array_equal(lot(env, policy)[0], first)
     policy.save(tmp_path)
     again = Policy.load(tmp_path)
     assert again.needs == NEEDS
-    assert again.reach == 0.2
+    assert again.reach == Reach(0.2, everywhere=True)
     np.testing.assert_array_equal(lot(env, again)[0], first)
 
 
@@ -256,6 +263,39 @@ def test_the_agents_file_starts_from_the_machinist(name, task):
     agent.check()
 
 
+def test_what_is_practised_on_shares_no_machine_bar_or_day_with_an_unseen_split():
+    """Apart in every factor by which an unseen split differs from `seen`, and wider than `seen`."""
+    practice, seen = variation.split("practice").factors, variation.split("seen").factors
+    assert all(practice[f][0] <= low and high <= practice[f][1] for f, (low, high) in seen.items())
+    unseen = [name for name in variation.names() if name.startswith("unseen-")]
+    assert unseen
+    for name in unseen:
+        factors = variation.split(name).factors
+        other = [f for f in factors if factors[f] != seen[f]]
+        assert other
+        for f in other:
+            (low, high), (least, most) = practice[f], factors[f]
+            assert high < least or most < low, (name, f)
+
+
+def test_a_run_practises_on_another_split_than_it_is_tested_on(tmp_path):
+    """And corrects everywhere then; the run's own split stays what it is about."""
+    agent = tmp_path / "practised.yaml"
+    hyper = SMALL | {"practice": "unseen-machine", "hidden": [8], "validate_episodes": 2}
+    agent.write_text("class: agents.rl:Ppo\n" + "".join(f"{k}: {v}\n" for k, v in hyper.items()))
+    command = ["--task", TASK, "--agent", str(agent), "--steps", "1024", "--episodes", "4", "--workers", "1"]
+    assert train.main([*command, "--no-clip", "--out", str(tmp_path / "run")]) == 0
+    told = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert told["split_hash"].startswith(variation.split("unseen-machine").sha256)
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["split"] == "seen"
+    policy = Policy.load(tmp_path / "run" / "policy")
+    assert policy.reach.everywhere
+    seeds = [2_000_000 + k for k in range(4)]
+    tests = [e.final["cost_per_good_part"] for e in run_episodes(REQUEST, Rollouts(policy), seeds)]
+    assert summary["lots"]["cost_per_good_part"]["mean"] == pytest.approx(np.mean(tests))
+
+
 def test_elsewhere_nothing_changes():
     assert catalog.create("ppo", "Reach").needs.observation == "flat"
     assert catalog.create("sac", "Reach").needs.observation == "state"
@@ -289,6 +329,7 @@ def test_sac_rests_and_then_moves():
         ({"temperature": 0.0}, "temperature is 0.0: it must be above 0"),
         ({"rest": -1}, "rest is -1: allowed is 0 or more"),
         ({"reach": 0.0}, "reach is 0.0: it must be above 0"),
+        ({"practice": "practice"}, "practice 'practice' with start '': allowed after a rule only"),
     ],
 )
 def test_sac_refuses_what_makes_no_sense(hyper, message):
