@@ -48,6 +48,9 @@ def _meshed(*axes: F64) -> F64:
 def _depths(process: Process) -> F64:
     """Depths as actions, those of whole numbers of passes, the deepest first."""
     depths = np.log2(process.part.stock_mm / np.arange(1, 33) / process.handbook.depth_mm)
+    # Actions are of single precision: rounded down, a depth would take one pass more.
+    single = depths.astype(np.float32)
+    depths = np.where(single < depths, np.nextafter(single, np.float32(np.inf)), single).astype(np.float64)
     return depths[(depths >= -1.0) & (depths <= 1.0)]
 
 
@@ -106,13 +109,18 @@ def expected_cost(
     return _without_bad(process, state, under, price_of_wear) + bad * process.prices.escape
 
 
-def bad_share(process: Process, under: UnderWay, ra_um: F64 | None = None) -> F64:
-    """Chance that a part whose offset is right comes out bad; roughness as in `expected_cost`."""
+def bad_share(
+    process: Process, under: UnderWay, ra_um: F64 | None = None, unsure_um: F64 | float = 0.0
+) -> F64:
+    """Chance that a part whose offset is right, or off by about `unsure_um`, comes out bad.
+
+    Roughness is that of `expected_cost`.
+    """
     load, wear, spread = under.load, flank_wear_mm(under.used), process.spread
     loose = np.where(under.state.chuck_lost, 3.0, 1.0)
     sigma = np.hypot(
         process.machine_spec.accuracy.repeatability_um * (1 + under.state.bearing + 2 * load.chatter),
-        spread.fixture_um * loose,
+        np.hypot(spread.fixture_um * loose, unsure_um),
     )
     inside = 2.0 * _below(process.part.tolerance_um / sigma) - 1.0
     ra = (
@@ -186,18 +194,28 @@ def _cheapest(batch: Batch, at: NDArray[np.intp], tried: F64, changes: NDArray[n
     rest = [np.zeros(len(row))] * 3 + [np.ones(len(row)), -np.ones(len(row))]
     setting = replace(batch.setting(np.stack([*both, *rest])), change=change)
     state = _picked(State, batch.state, row)
-    under = under_way(process, _picked(Lanes, batch.lanes, row), state, setting)
+    under = under_way(process, _picked(Lanes, batch.lanes, row), state, setting, drawn=False)
     start = np.where(change, 0.0, state.used)
-    bad = bad_share(process, under)
-    gauging = process.times.measure_min * _rate_per_min(process)
-    unseen, seen = bad * process.prices.escape, bad * reference_cost(process) + gauging
+    unseen, seen = _risks(process, under)
+    # Where a new edge is set, its first part tells.
+    first_unseen, first_seen = _risks(process, under, np.where(change, process.spread.setting_um, 0.0))
     free = _without_bad(process, replace(state, used=start), under, np.zeros(1))
     # At that pace to the end of the lot: so many edges more, each used up to `_LAST`.
     left = process.n_parts - state.part.astype(float)
     edges = np.ceil(np.maximum(0.0, left * (under.used - start) + start - _LAST) / _LAST) + change
-    total = left * (free + np.minimum(unseen, seen)) + edges * edge_price(process)
+    total = (
+        left * free + (left - 1.0) * np.minimum(unseen, seen) + np.minimum(first_unseen, first_seen)
+        + edges * edge_price(process)
+    )  # fmt: skip
     best = np.arange(len(at)) * n + total.reshape(-1, n).argmin(axis=1)
-    return _Chosen(both[:, best], change[best], (seen < unseen)[best], under.size_um[best])
+    return _Chosen(both[:, best], change[best], (first_seen < first_unseen)[best], under.size_um[best])
+
+
+def _risks(process: Process, under: UnderWay, unsure_um: F64 | float = 0.0) -> tuple[F64, F64]:
+    """What a part's chance to be bad costs without gauging it, and with."""
+    bad = bad_share(process, under, unsure_um=unsure_um)
+    gauging = process.times.measure_min * _rate_per_min(process)
+    return bad * process.prices.escape, bad * reference_cost(process) + gauging
 
 
 def _picked(kind: type[Any], rows: Any, at: NDArray[np.intp]) -> Any:

@@ -82,21 +82,26 @@ def hardness(lanes: Lanes, part: U64) -> F64:
     return ratio
 
 
-def renewed(process: Process, lanes: Lanes, state: State, change: Bool, *, broken: bool = False) -> State:
+def renewed(
+    process: Process, lanes: Lanes, state: State, change: Bool, *, broken: bool = False, drawn: bool = True
+) -> State:
     """Edges changed where `change` says so; the person who does it puts right what is amiss.
 
-    A part may see two: one `broken` comes after one that was changed, and draws numbers of its own.
+    A part may see two: one `broken` comes after one that was changed, and draws numbers of its own. An edge
+    that is not `drawn` yet is as one expects it: of middling life, set where it should be.
     """
     if not change.any():
         return state
     edge, place = (_EDGE_BROKEN, _SETTING_BROKEN) if broken else (_EDGE, _SETTING)
     after = state.part + np.uint64(1)
-    setting = process.spread.setting_um * noise.normal(lanes.key, after, place)
+    chance = 1.0 if drawn else 0.0
+    setting = chance * process.spread.setting_um * noise.normal(lanes.key, after, place)
+    scatter = _scatter(process, lanes.key, after, edge) if drawn else 1.0
     return replace(
         state,
         used=np.where(change, 0.0, state.used),
         cut_min=np.where(change, 0.0, state.cut_min),
-        scatter=np.where(change, _scatter(process, lanes.key, after, edge), state.scatter),
+        scatter=np.where(change, scatter, state.scatter),
         setting_um=np.where(change, setting, state.setting_um),
         coolant_lost=state.coolant_lost & ~change,
         chuck_lost=state.chuck_lost & ~change,
@@ -143,12 +148,14 @@ def expected_size_um(process: Process, lanes: Lanes, state: State, load: Load) -
     return error
 
 
-def under_way(process: Process, lanes: Lanes, state: State, setting: Setting) -> UnderWay:
-    """Wait, change, warm up and cut, without what falls by chance."""
+def under_way(
+    process: Process, lanes: Lanes, state: State, setting: Setting, *, drawn: bool = True
+) -> UnderWay:
+    """Wait, change, warm up and cut, without what falls by chance; a new edge's luck is or is not `drawn`."""
     times, power = process.times, process.machine_spec.power_kw
     auxiliary, spindle = process.machine_spec.auxiliaries_kw, process.machine_spec.spindle
     state = replace(state, offset_um=state.offset_um + setting.correction_um)
-    state = renewed(process, lanes, state, setting.change)
+    state = renewed(process, lanes, state, setting.change, drawn=drawn)
     still = np.zeros_like(state.minute)
     warming = np.where(setting.idle == WARM_UP, times.warm_up_min, 0.0)
     waiting = np.maximum(state.gap_min, warming + np.where(setting.change, times.change_min, 0.0))
