@@ -5,12 +5,12 @@ STAMP := $(VENV)/.set-up
 ARGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all lint hashes clean
+.PHONY: help setup train test test-all test-nightly lint hashes clean
 
 help: ## show this list
 	@echo 'Monozukuri: make TARGET [ARGS="..."]'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \
-	  printf '  %-9s %s\n' "$$name" "$$what"; done
+	  printf '  %-12s %s\n' "$$name" "$$what"; done
 
 setup: $(STAMP) ## make .venv with everything pinned in constraints.txt
 	@:
@@ -21,8 +21,11 @@ train: $(STAMP) ## learn to load a chuck; ARGS="--task Reach --seed 1" for anoth
 test: lint ## lint, type check, then the quick tests
 	@$(RUN) -m pytest -q -n 2 -m "not slow" $(ARGS)
 
-test-all: lint ## lint, type check, then every test
-	@$(RUN) -m pytest -q -n 2 $(ARGS)
+test-all: lint ## lint, type check, then every test but those of a night
+	@$(RUN) -m pytest -q -n 2 -m "not nightly" $(ARGS)
+
+test-nightly: lint ## what takes an hour or more
+	@$(RUN) -m pytest -q -m nightly $(ARGS)
 
 lint: $(STAMP) ## ruff and mypy
 	@$(RUN) -m ruff check --quiet

@@ -66,7 +66,7 @@ def test_a_second_set_up_costs_nothing():
 def test_make_alone_prints_help():
     done = make()
     assert done.returncode == 0
-    for target in ("setup", "train", "test", "test-all", "lint", "clean"):
+    for target in ("setup", "train", "test", "test-all", "test-nightly", "lint", "clean"):
         assert re.search(rf"^  {target} ", done.stdout, re.MULTILINE)
 
 

@@ -15,11 +15,12 @@ import pytest
 import envs
 from experiments.guard import ROOT
 
-SLOW = pytest.mark.slow
+SLOW, NIGHTLY = pytest.mark.slow, pytest.mark.nightly
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="Linux tells of itself there")
 # The engine gives back all but some 14 kB of a client (measured).
 # Meshes and surfaces are kept once they were made, so what was met while warming up is met again.
 KB_EACH, WARM_UP = 24.0, 100
+KB_A_RESET, WARM_RESETS = 1.0, 1000
 
 
 def standing():
@@ -51,22 +52,52 @@ def open_and_close(n):
     walls.clear()
     for k in range(n):
         one(k % WARM_UP)
-    after = standing()
+    return grown(before, standing(), n, walls)
+
+
+def reset_again_and_again(n):
+    """The same of n resets of one environment, each to another scene."""
+    env = gymnasium.make("Monozukuri/LoadChuck-v0")
+    for k in range(WARM_RESETS):
+        env.reset(seed=k)
+    before, walls = standing(), []
+    for k in range(n):
+        start = time.process_time()
+        env.reset(seed=WARM_RESETS + k)
+        walls.append(time.process_time() - start)
+    return grown(before, standing(), n, walls)
+
+
+def grown(before, after, n, walls):
     third = max(1, n // 3)
     slower = sorted(walls[-third:])[third // 2] / sorted(walls[:third])[third // 2]
     return {"kb_each": (after[0] - before[0]) / n, "files": after[1] - before[1],
             "threads": after[2] - before[2], "slower": slower}  # fmt: skip
 
 
+def in_a_process_of_its_own(call):
+    code = f"import json, sys; sys.path.insert(0, 'tests/reliability'); import test_many; " \
+           f"print(json.dumps(test_many.{call}))"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 @pytest.mark.parametrize("n", [100, pytest.param(1000, marks=SLOW)])
 def test_environments_opened_and_closed_leave_nothing(n):
-    code = f"import json, sys; sys.path.insert(0, 'tests/reliability'); import test_many; " \
-           f"print(json.dumps(test_many.open_and_close({n})))"  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = in_a_process_of_its_own(f"open_and_close({n})")
     assert found["files"] == 0, found
     assert found["threads"] == 0, found
     assert found["kb_each"] <= KB_EACH, found
+    assert found["slower"] < 1.5, found
+
+
+@pytest.mark.parametrize(
+    "n", [pytest.param(10_000, marks=SLOW), pytest.param(1_000_000, marks=[SLOW, NIGHTLY])]
+)
+def test_resets_leave_nothing(n):
+    found = in_a_process_of_its_own(f"reset_again_and_again({n})")
+    assert found["files"] == found["threads"] == 0, found
+    assert found["kb_each"] <= KB_A_RESET, found
     assert found["slower"] < 1.5, found
 
 
