@@ -60,5 +60,6 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo 'Monozukuri needs Python 3.11 or newer: found none that runs on PATH.' >&2; exit 2; fi; \
 	[ -f $(STAMP) ] || "$$python" -m venv --clear $(VENV)
 	@echo 'Setting up $(VENV) (a few minutes the first time)'
+	@$(RUN) -m pip install -qq --disable-pip-version-check -c constraints.txt --upgrade pip setuptools
 	@$(RUN) -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[learn,dev]'
 	@touch $(STAMP)

@@ -16,6 +16,8 @@ HINT = "pip install 'monozukuri[video]'"
 # Lossless H.264 in RGB: the same pixels come back. Every tenth picture stands by itself, so that a single one
 # is found quickly; no picture refers to a later one, so that they come in the order of time.
 _EXACT = ("libx264rgb", "rgb24", {"qp": "0", "g": "10", "bf": "0", "preset": "fast", "threads": "1"})
+# What films of others may be packed with: decoders nobody needs here are holes that nobody needs.
+_DECODERS = ("h264", "hevc", "av1", "libdav1d", "libaom-av1", "vp9")
 # What every player shows.
 _SMALL = ("libx264", "yuv420p", {"crf": "25", "preset": "medium", "threads": "1"})
 
@@ -65,14 +67,19 @@ def decode(
         out: (n, h, w, 3), where they go.
 
     Raises:
-        VideoError: If the file is missing, damaged, shorter, or of another size.
+        VideoError: If the file is missing, damaged, shorter, of another size, or packed by a codec that no
+            film here needs.
     """
     import av
 
     at, found = round(first / fps * 1e6), 0
+    file = io.BytesIO(source) if isinstance(source, bytes) else str(source)
     try:
-        with av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source), format="mp4") as film:
+        with av.open(file, format="mp4", options={"codec_whitelist": ",".join(_DECODERS)}) as film:
             stream = film.streams.video[0]
+            if stream.codec_context.name not in _DECODERS:
+                codec = stream.codec_context.name
+                raise VideoError(f"packed with {codec!r}: allowed are {', '.join(_DECODERS)}")
             film.seek(at, backward=True)  # to the picture before it that stands by itself
             for frame in film.decode(stream):
                 number = round(float(frame.time) * fps) - first

@@ -203,3 +203,18 @@ def test_films_of_others_are_read(tmp_path):
         video.decode(tmp_path / "film.mp4", 25, 7, 20, out)
     with pytest.raises(video.VideoError, match="is needed"):
         video.decode(tmp_path / "film.mp4", 0, 1, 20, np.empty((1, 8, 8, 3), np.uint8))
+
+
+@needs_av
+def test_a_film_whose_decoder_nobody_needs_is_refused(tmp_path):
+    """Decoders of odd formats are where the holes are; nothing is decoded, not even to probe."""
+    import av
+
+    path = tmp_path / "odd.mp4"
+    with av.open(str(path), "w", format="mp4") as film:
+        stream = film.add_stream("mpeg4", rate=20)
+        stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
+        film.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")))
+        film.mux(stream.encode())
+    with pytest.raises(video.VideoError, match=r"packed with 'mpeg4': allowed are h264|damaged film"):
+        video.decode(path, 0, 1, 20, np.empty((1, 16, 16, 3), np.uint8))
