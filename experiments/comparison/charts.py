@@ -308,3 +308,11 @@ def entry_text(entry: Mapping[str, Any]) -> str:
     if entry["ci95"] is None:
         return number(entry["mean"])
     return f"{number(entry['mean'])} [{number(entry['ci95'][0])}, {number(entry['ci95'][1])}]"
+
+
+def signed_text(one: Mapping[str, Any]) -> str:
+    """Return a difference with its interval."""
+    if one["difference"] is None:
+        return "-"
+    ends = "" if one["ci95"] is None else f" [{one['ci95'][0]:+.3f}, {one['ci95'][1]:+.3f}]"
+    return f"{one['difference']:+.3f}{ends}"

@@ -17,6 +17,7 @@ from experiments.comparison.regions import by_region
 from experiments.comparison.results import paired, study_of
 from experiments.comparison.shifts import Folder, jobs_of, run_all, seeds_of
 from experiments.comparison.summing import counts, freight_kg
+from experiments.comparison.whatif import by_price, crash_eur
 from experiments.run import RunDirectory
 
 if TYPE_CHECKING:
@@ -60,6 +61,11 @@ def draw_extras(config: Config, plan: Plan, directory: RunDirectory, folder: Fol
         for mode in plan.modes
     }
     found.entries["regions"] = by_region(plan.modes, worked, freight, finance=config.finance, seed=plan.seed)
+    crashes = {
+        mode.name: [[crash_eur(one) for one in row] for row in ledgers[mode.name].values()]
+        for mode in plan.modes
+    }
+    found.entries["prices"] = by_price(worked, crashes, plan.money.prices.escape_eur, plan.seed)
     if wanted("equal", asked=config.equal_staffing):
         modes = tuple(replace(mode, machines_per_operator=None) for mode in plan.modes)
         found.entries["equal_staffing"] = _besides(plan, modes, folder, "equal", reading)

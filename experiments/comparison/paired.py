@@ -91,6 +91,11 @@ class Study:
         """Return what a way's shifts add up to, averaged over its policies."""
         return self.sheet.totals(self.rows[way].mean(0).sum(0))
 
+    def added_up(self, values: Rows) -> Rows:
+        """Return (1 + resamples,): numbers (policies, shifts) added up as `totals` and `resampled` do."""
+        again = np.einsum("rs,rs->r", self._weights, self._policies[len(values)] @ values)
+        return np.concatenate([[values.mean(0).sum()], again])
+
     def figures(self, way: str) -> dict[str, Interval]:
         """Return a way's metrics with their intervals."""
         found = flat(figures(self.totals(way)))

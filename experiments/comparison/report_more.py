@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from experiments.comparison import html
 from experiments.comparison.agreement import agreement_html
 from experiments.comparison.canvas import words
-from experiments.comparison.charts import entry_text, heat_map
+from experiments.comparison.charts import entry_text, heat_map, signed_text
+from experiments.comparison.whatif import whatif_html
 
 if TYPE_CHECKING:
     from experiments.comparison.extras import Extras
@@ -38,12 +39,13 @@ def besides(result: Mapping[str, Any], extras: Extras) -> Iterator[str]:
             text = f"Autonomous less automated, EUR a good part, {kind}"
             yield html.Raw(heat_map(grid, text, "autonomous is cheaper", "automated is cheaper"))
     yield from _regions(result["regions"])
+    yield from whatif_html(result["prices"])
 
 
 def _factorial(found: Mapping[str, Any]) -> Iterator[str]:
     yield html.heading("Which part of autonomy is worth what")
     rows = [
-        [words(name), _signed(one), _signed(found["effects_without_one_offs"][name])]
+        [words(name), signed_text(one), signed_text(found["effects_without_one_offs"][name])]
         for name, one in found["effects"].items()
     ]
     yield html.table(["factor", "EUR a good part", "without one-offs"], rows)
@@ -54,13 +56,6 @@ def _factorial(found: Mapping[str, Any]) -> Iterator[str]:
     if found["handling_is_the_same"]:
         note += "Handling is no factor here: both ways use the same skill."
     yield html.paragraph(note, "note")
-
-
-def _signed(one: Mapping[str, Any]) -> str:
-    if one["difference"] is None:
-        return "-"
-    ends = "" if one["ci95"] is None else f" [{one['ci95'][0]:+.3f}, {one['ci95'][1]:+.3f}]"
-    return f"{one['difference']:+.3f}{ends}"
 
 
 def _regions(found: Mapping[str, Any]) -> Iterator[str]:
@@ -75,7 +70,7 @@ def _regions(found: Mapping[str, Any]) -> Iterator[str]:
     if found["increment"]:
         yield html.table(
             ["autonomous less automated (EUR)", *names],
-            [["", *(_signed(found["increment"][name]) for name in names)]],
+            [["", *(signed_text(found["increment"][name]) for name in names)]],
         )
     spread = {mode: entry["mean"] for mode, entry in found["spread"].items()}
     three = [spread.get(mode) for mode in ("manual", "automated", "autonomous")]
