@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from agents.learner import Episode
-from experiments.benchmarking import lot_table
+from experiments.benchmark import Config
+from experiments.benchmarking import lot_table, lots
+from experiments.benchmarking.cells import PRACTICE, splits_of
 from experiments.benchmarking.lot_table import Cell, figures, lines, tables
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,3 +100,11 @@ def test_the_readme_shows_what_was_measured():
     assert len(shown) >= len({row["task"] for row in told["rows"]})
     for table in shown:
         assert "\n".join(table) in text
+
+
+@pytest.mark.parametrize("task", ["TurnShafts", "MillPockets"])
+def test_what_is_practised_on_is_a_column_for_who_asks_for_it(task):
+    usual = {piece.split for piece in lots._pieces(Config(who=("handbook",), task=task))}
+    assert usual == set(splits_of(task)) - {PRACTICE}
+    asked = lots._pieces(Config(who=("handbook",), task=task, splits=(PRACTICE,)))
+    assert {piece.split for piece in asked} == {PRACTICE}
