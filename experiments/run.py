@@ -227,6 +227,7 @@ def platform_fingerprint() -> dict[str, str | None]:
         "cpu_flags": hashlib.sha256(_cpu_flags().encode()).hexdigest()[:16],
         "libc": " ".join(platform.libc_ver()).strip() or None,
         **_versions(("numpy", "torch", "pybullet")),
+        **_gpus(),
     }
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return {**parts, "fingerprint": digest[:16]}
@@ -272,6 +273,17 @@ def _versions(distributions: tuple[str, ...]) -> dict[str, str | None]:
         except metadata.PackageNotFoundError:
             found[name] = None
     return found
+
+
+def _gpus() -> dict[str, str]:
+    """The graphics processors that may be learned on, told by their driver; nothing where there are none."""
+    found = []
+    for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
+        try:
+            found += re.findall(r"Model:\s*(.+)", path.read_text(encoding="utf-8"))
+        except OSError:
+            continue
+    return {"gpus": ", ".join(found)} if found else {}
 
 
 def _cpu_flags() -> str:

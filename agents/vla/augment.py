@@ -61,7 +61,7 @@ NONE = AugmentSpec(*[0.0] * 9)
 def textures(seed: int, size: int, n: int = _TEXTURES) -> Tensor:
     """(n, 3, size, size) in [0, 1]: clouds, stripes, checks and plain colours."""
     rng = np.random.default_rng([seed, size])
-    return torch.from_numpy(np.stack([_texture(rng, size) for _ in range(n)]).astype(np.float32))
+    return torch.as_tensor(np.stack([_texture(rng, size) for _ in range(n)]).astype(np.float32))
 
 
 def _texture(rng: np.random.Generator, size: int) -> NDArray:
@@ -131,15 +131,15 @@ class Augmenter:
         if spec.turn_deg or spec.shift or spec.zoom or spec.slant:
             pictures, pixels, turned = self._move(pictures, pixels, turns, rng)
         if spec.blur:
-            some = torch.from_numpy(_some(rng, spec.blur, len(pixels)))
+            some = torch.as_tensor(np.flatnonzero(_some(rng, spec.blur, len(pixels))))
             pictures[some] = functional.avg_pool2d(pictures[some], 3, 1, 1, count_include_pad=False)
         if spec.cut_out:
             self._cover(pictures, pixels, rng)
         if spec.noise:
-            generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-            some = torch.from_numpy(_some(rng, 0.5, len(pixels)))
+            generator = torch.Generator("cpu").manual_seed(int(rng.integers(2**62)))
+            some = torch.as_tensor(np.flatnonzero(_some(rng, 0.5, len(pixels))))
             some_pictures = pictures[some]
-            noise = torch.randn(some_pictures.shape, generator=generator)
+            noise = torch.randn(some_pictures.shape, generator=generator, device="cpu").to(pictures.device)
             pictures[some] = some_pictures.add_(noise, alpha=spec.noise)
         return pictures.clamp(0, 1), pixels, turned
 
@@ -147,12 +147,12 @@ class Augmenter:
         """Background, machine and arm get textures or tints, each on its own."""
         share = self.spec.recolour
         for classes, likely in ((_BACKGROUND, share), (_MACHINE, share / 2), (_ARM, share / 2)):
-            some = torch.from_numpy(np.flatnonzero(_some(rng, likely, len(pictures))))
+            some = torch.as_tensor(np.flatnonzero(_some(rng, likely, len(pictures))))
             old, b = pictures[some], len(some)
-            bank = self.bank[torch.from_numpy(rng.integers(len(self.bank), size=b))]
+            bank = self.bank[torch.as_tensor(rng.integers(len(self.bank), size=b))]
             bank = torch.roll(bank, rng.integers(self.size, size=2).tolist(), (2, 3))
             inside = torch.isin(masks[some], torch.tensor(classes, dtype=torch.uint8))
-            strength = torch.from_numpy(rng.uniform(0.3, 1.0, b).astype(np.float32))
+            strength = torch.as_tensor(rng.uniform(0.3, 1.0, b).astype(np.float32))
             paint = bank.mul_(0.5 + 0.8 * old.mean(1, keepdim=True)).clamp_(0, 1)
             pictures[some] = torch.lerp(old, paint, strength[:, None, None, None] * inside[:, None])
         return pictures
@@ -179,7 +179,7 @@ class Augmenter:
         back = np.linalg.inv(forward)
         theta = np.concatenate([back, -np.einsum("bij,bj->bi", back, shift)[:, :, None]], 2)
         grid = functional.affine_grid(
-            torch.from_numpy(theta.astype(np.float32)), list(pictures.shape), align_corners=False
+            torch.as_tensor(theta.astype(np.float32)), list(pictures.shape), align_corners=False
         )
         pictures = functional.grid_sample(
             pictures, grid, mode="bilinear", padding_mode="border", align_corners=False
@@ -196,7 +196,7 @@ class Augmenter:
             near = n / 8
             if left - near < column < left + w + near and top - near < row < top + h + near:
                 continue
-            colour = torch.from_numpy(rng.uniform(0, 1, 3).astype(np.float32))
+            colour = torch.as_tensor(rng.uniform(0, 1, 3).astype(np.float32))
             pictures[i, :, top : top + h, left : left + w] = colour[:, None, None]
 
 
@@ -208,7 +208,7 @@ def dimmed(pictures: Tensor, most: float, rng: np.random.Generator) -> Tensor:
     offset = most / 4 * rng.uniform(-1, 1, b)
     gamma = np.exp(most * rng.uniform(-1, 1, b))
     gain, offset, gamma = (
-        torch.from_numpy(v.astype(np.float32)).reshape(b, -1, 1, 1) for v in (gain, offset, gamma)
+        torch.as_tensor(v.astype(np.float32)).reshape(b, -1, 1, 1) for v in (gain, offset, gamma)
     )
     return pictures.clamp(min=1e-3).pow_(gamma).mul_(gain).add_(offset).clamp_(0, 1)
 

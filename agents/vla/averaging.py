@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -13,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+# Where a network is fitted: on a GPU if there is one, or as said.
+DEVICES = ("auto", "cpu", "cuda")
 _EMA_DECAY = 0.998
 _MOST_NORM = 5.0
 
@@ -31,6 +34,10 @@ class HowFitted(Protocol):
     @property
     def threads(self) -> int:
         """Threads for linear algebra."""
+
+    @property
+    def device(self) -> str:
+        """Where it is computed, one of `DEVICES`."""
 
 
 class Averaged(ABC):
@@ -53,7 +60,8 @@ class Averaged(ABC):
         torch.set_num_threads(fit.threads)
         torch.manual_seed(seed)
         self.seed, self.n_updates = seed, 0
-        self.network = make()
+        self.device = device_of(fit.device)
+        self.network = make().to(self.device)
         self._params = list(self.network.parameters())
         self._ema = [p.detach().clone() for p in self._params]
         groups: dict[float, list[Any]] = {}
@@ -75,13 +83,14 @@ class Averaged(ABC):
             n_updates: How many.
             n_total: How many there will be in all, which sets the learning rate.
         """
-        sums: dict[str, float] = {}
+        sums: dict[str, Any] = {}
         self.network.train()
         for _ in range(n_updates):
             rng = np.random.default_rng([self.seed, self.n_updates])
             for group in self._adam.param_groups:
                 group["lr"] = group["highest"] * share_of_rate(self.n_updates / n_total)
-            losses = self.losses(rng)
+            with self._here():
+                losses = self.losses(rng)
             total = sum(losses.values())
             assert isinstance(total, Tensor)
             self._adam.zero_grad(set_to_none=True)
@@ -93,21 +102,25 @@ class Averaged(ABC):
             with torch.no_grad():
                 torch._foreach_lerp_(self._ema, self._params, 1 - decay)
             for name, loss in losses.items():
-                sums[name] = sums.get(name, 0.0) + loss.item()
-        return {name: value / max(n_updates, 1) for name, value in sums.items()}
+                sums[name] = sums.get(name, 0.0) + loss.detach().double()
+        return {name: float(value) / max(n_updates, 1) for name, value in sums.items()}
+
+    def _here(self) -> AbstractContextManager[Any]:
+        """Within, tensors are made where the network is; without a GPU at no cost."""
+        return self.device if self.device.type != "cpu" else nullcontext()
 
     def weights(self) -> dict[str, NDArray]:
         """The averaged weights, by name."""
         names = [name for name, _ in self.network.named_parameters()]
-        return {name: p.contiguous().numpy().copy() for name, p in zip(names, self._ema, strict=True)}
+        return {name: _plain(p).copy() for name, p in zip(names, self._ema, strict=True)}
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
         """Return what `restore` needs to go on exactly from here."""
         arrays: dict[str, NDArray] = {}
         for i, (p, ema) in enumerate(zip(self._params, self._ema, strict=True)):
-            arrays |= {f"net_{i}": p.detach().contiguous().numpy(), f"ema_{i}": ema.contiguous().numpy()}
+            arrays |= {f"net_{i}": _plain(p), f"ema_{i}": _plain(ema)}
             for key, value in self._adam.state[p].items():
-                arrays[f"adam_{i}_{key}"] = value.contiguous().numpy()
+                arrays[f"adam_{i}_{key}"] = _plain(value)
         return {"n_updates": self.n_updates}, arrays
 
     def restore(self, values: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> None:
@@ -120,7 +133,26 @@ class Averaged(ABC):
                 for key in ("step", "exp_avg", "exp_avg_sq"):
                     if f"adam_{i}_{key}" in arrays:
                         held = torch.from_numpy(np.array(arrays[f"adam_{i}_{key}"]))
-                        self._adam.state[p][key] = held if key == "step" else torch.empty_like(p).copy_(held)
+                        of = held.to(p.device) if key == "step" else torch.empty_like(p).copy_(held)
+                        self._adam.state[p][key] = of
+
+
+def device_of(name: str) -> torch.device:
+    """The device that one of `DEVICES` names here.
+
+    Raises:
+        ValueError: If it is none of them, or there is no GPU that one was asked for.
+    """
+    there = torch.cuda.is_available()
+    if name not in DEVICES or (name == "cuda" and not there):
+        allowed = ", ".join(DEVICES if there else DEVICES[:2])
+        raise ValueError(f"device is {name!r}: allowed here are {allowed}")
+    return torch.device("cuda" if there and name != "cpu" else "cpu")
+
+
+def _plain(tensor: Tensor) -> NDArray:
+    array: NDArray = tensor.detach().cpu().contiguous().numpy()
+    return array
 
 
 def share_of_rate(done: float) -> float:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from agents.vla.augment import Augmenter, AugmentSpec, dimmed
-from agents.vla.averaging import Averaged
+from agents.vla.averaging import Averaged, device_of
 from agents.vla.closer import YAWS, unrolled
 from agents.vla.network import (
     HEIGHT_HIGH_M,
@@ -49,6 +49,7 @@ class FitSpec:
         closer: Closer looks in a batch, besides.
         closer_rate: Highest learning rate of what says how these are turned.
         take_share: Share of looks for a part to take in a batch; the others are for where it goes.
+        device: Where it is computed: "auto" (on a GPU if there is one), "cpu" or "cuda".
     """
 
     batch: int = 64
@@ -60,8 +61,10 @@ class FitSpec:
     take_share: float = 0.75
     closer: int = 48
     closer_rate: float = 3e-3
+    device: str = "auto"
 
     def __post_init__(self) -> None:
+        device_of(self.device)
         for name in ("batch", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is 1 or more")
@@ -102,27 +105,28 @@ class Fitter(Averaged):
         down, free = (self.samples.turns == 1.0) & (self.samples.closes == 1), self.samples.symmetry == 0
         self._free, self._turned = np.flatnonzero(down & free), np.flatnonzero(down & ~free)
         self._scenes = np.arange(len(samples), len(self.samples))
-        self._augment = Augmenter(augment, samples.pictures.shape[1], seed)
+        with self._here():
+            self._augment = Augmenter(augment, samples.pictures.shape[1], seed)
 
     def losses(self, rng: np.random.Generator) -> dict[str, Tensor]:
         """Losses of a batch of looks, disturbed."""
         batch = self.samples.take(self._drawn(rng))
-        pictures = torch.from_numpy(batch.pictures).permute(0, 3, 1, 2).float() / 255
+        pictures = torch.as_tensor(batch.pictures).permute(0, 3, 1, 2).float() / 255
         pictures, pixels, turned = self._augment(
-            pictures, torch.from_numpy(batch.masks), batch.pixels, batch.turns, rng
+            pictures, torch.as_tensor(batch.masks), batch.pixels, batch.turns, rng
         )
         which = batch.said[np.arange(len(batch)), rng.integers(batch.said.shape[1], size=len(batch))]
-        ids = torch.from_numpy(self._dropped(batch.ids[which], rng))
+        ids = torch.as_tensor(self._dropped(batch.ids[which], rng))
         n = pictures.shape[-1] // STRIDE
         at = pixels / STRIDE - 0.5  # in cells, from the middle of the first
         cells = np.clip(np.floor(at + 0.5 + rng.normal(0, _NEAR, at.shape)), 0, n - 1).astype(np.int64)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.fit.half):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.fit.half):
             heat, features, condition = self.network.features(
-                pictures * 2 - 1, ids, torch.from_numpy(batch.places)
+                pictures * 2 - 1, ids, torch.as_tensor(batch.places)
             )
-            said = self.network.details(features, condition, torch.from_numpy(cells), pictures * 2 - 1)
-            look = self.network.where_to_look(ids, torch.from_numpy(batch.stages))
-        offset = torch.from_numpy((at - cells).astype(np.float32))
+            said = self.network.details(features, condition, torch.as_tensor(cells), pictures * 2 - 1)
+            look = self.network.where_to_look(ids, torch.as_tensor(batch.stages))
+        offset = torch.as_tensor((at - cells).astype(np.float32))
         # A turn to the right of the picture is one against the sense in which angles grow, seen from above.
         yaws = batch.yaws - turned * (batch.turns == 1.0)
         found = {
@@ -130,8 +134,8 @@ class Fitter(Averaged):
             "offset": 2 * functional.smooth_l1_loss(said["offset"].float(), offset, beta=0.1),
             "height": self._height_loss(said["height"].float(), batch.heights),
             "yaw": self._yaw_loss(said["yaw"].float(), yaws, batch.symmetry),
-            "close": 0.1 * functional.cross_entropy(said["close"].float(), torch.from_numpy(batch.closes)),
-            "look": 0.1 * functional.cross_entropy(look.float(), torch.from_numpy(batch.cameras)),
+            "close": 0.1 * functional.cross_entropy(said["close"].float(), torch.as_tensor(batch.closes)),
+            "look": 0.1 * functional.cross_entropy(look.float(), torch.as_tensor(batch.cameras)),
         }
         there = len(self._free) + len(self._turned)
         closer = self.fit.closer and there and not self.network.spec.continuous
@@ -141,13 +145,13 @@ class Fitter(Averaged):
         if not self.network.spec.continuous:
             return 0.2 * _cross(said, height_target(heights_m))
         share = (heights_m - HEIGHT_LOW_M) / (HEIGHT_HIGH_M - HEIGHT_LOW_M)
-        return 10 * functional.smooth_l1_loss(said[:, 0], torch.from_numpy(share).float(), beta=0.02)
+        return 10 * functional.smooth_l1_loss(said[:, 0], torch.as_tensor(share).float(), beta=0.02)
 
     def _yaw_loss(self, said: Tensor, yaws_rad: NDArray, symmetry: NDArray) -> Tensor:
         if not self.network.spec.continuous:
             return 0.1 * _cross(said, yaw_target(yaws_rad, symmetry))
-        free = torch.from_numpy((symmetry == 0).astype(np.float32))
-        turn = torch.from_numpy(np.stack([np.cos(2 * yaws_rad), np.sin(2 * yaws_rad)], 1)).float()
+        free = torch.as_tensor((symmetry == 0).astype(np.float32))
+        turn = torch.as_tensor(np.stack([np.cos(2 * yaws_rad), np.sin(2 * yaws_rad)], 1)).float()
         off = functional.smooth_l1_loss(said[:, :2], turn, reduction="none").sum(1)
         return ((1 - free) * off).mean() + 0.1 * functional.binary_cross_entropy_with_logits(said[:, 2], free)
 
@@ -158,9 +162,9 @@ class Fitter(Averaged):
         drawn = ((self._free, n - n_turned), (self._turned, n_turned))
         rows = np.concatenate([every[rng.integers(len(every), size=k)] for every, k in drawn if k])
         batch = self.samples.take(rows)
-        pixels = torch.from_numpy(batch.pixels + rng.normal(0, _MISSED_PX, (len(rows), 2)))
-        pictures = torch.from_numpy(batch.pictures).permute(0, 3, 1, 2).float() / 255
-        small = dimmed(unrolled(pictures, pixels), 0.25, rng)[:, torch.from_numpy(rng.permutation(3))]
+        pixels = torch.as_tensor(batch.pixels + rng.normal(0, _MISSED_PX, (len(rows), 2)))
+        pictures = torch.as_tensor(batch.pictures).permute(0, 3, 1, 2).float() / 255
+        small = dimmed(unrolled(pictures, pixels), 0.25, rng)[:, torch.as_tensor(rng.permutation(3))]
         said = self.network.closer.read(small * 2 - 1)
         return _cross(said, yaw_target(batch.yaws, batch.symmetry))
 
@@ -189,7 +193,7 @@ def spot(at: NDArray, n: int) -> Tensor:
     middle = np.arange(n)
     bells = [np.exp(-(((middle - at[:, k, None]) / _SPOT) ** 2) / 2) for k in (0, 1)]
     both = (bells[1][:, :, None] * bells[0][:, None, :]).reshape(len(at), -1)
-    return torch.from_numpy((both / (both.sum(1, keepdims=True) + 1e-12)).astype(np.float32))
+    return torch.as_tensor((both / (both.sum(1, keepdims=True) + 1e-12)).astype(np.float32))
 
 
 def height_target(heights_m: NDArray) -> Tensor:
@@ -211,7 +215,7 @@ def yaw_target(yaws_rad: NDArray, symmetry: NDArray) -> Tensor:
     away -= period * np.round(away / period)
     bells = np.exp(-((away / _BELL) ** 2) / 2)
     bells *= ~free[:, None] / bells.sum(1, keepdims=True)
-    return torch.from_numpy(np.concatenate([bells, free[:, None]], 1).astype(np.float32))
+    return torch.as_tensor(np.concatenate([bells, free[:, None]], 1).astype(np.float32))
 
 
 def _between(at: NDArray, n: int) -> Tensor:
@@ -221,7 +225,7 @@ def _between(at: NDArray, n: int) -> Tensor:
     rows = np.arange(len(at))
     np.add.at(target, (rows, low % n), 1 - share)
     np.add.at(target, (rows, (low + 1) % n), share)
-    return torch.from_numpy(target)
+    return torch.as_tensor(target)
 
 
 def _cross(logits: Tensor, target: Tensor) -> Tensor:

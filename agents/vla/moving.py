@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.vla.averaging import Averaged
+from agents.vla.averaging import Averaged, device_of
 from agents.vla.body import Body, BodySpec
 from agents.vla.motions import Motions
 from agents.vla.senses import GROUPS, senses
@@ -30,6 +30,7 @@ class BodyFit:
         place_noise_rad: How wrong turns are.
         sense_noise: Noise on what joints and sensors tell.
         drop_hand: Share of frames that are not told where the hand is, only how far things are from it.
+        device: Where it is computed, one of `DEVICES`.
     """
 
     batch: int = 256
@@ -40,8 +41,10 @@ class BodyFit:
     place_noise_rad: float = 0.03
     sense_noise: float = 0.01
     drop_hand: float = 0.1
+    device: str = "auto"
 
     def __post_init__(self) -> None:
+        device_of(self.device)
         for name in ("batch", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: allowed is 1 or more")
@@ -83,5 +86,5 @@ class BodyFitter(Averaged):
         n_own = GROUPS["hand"] + GROUPS["signals"]
         told[:, :n_own] += rng.normal(0, fit.sense_noise, (fit.batch, n_own)).astype(np.float32)
         told[rng.random(fit.batch) < fit.drop_hand, : GROUPS["hand"]] = 0.0
-        loss = self.network.loss(*map(torch.from_numpy, (told, held.chunks[rows], held.foreseen[rows])))
+        loss = self.network.loss(*map(torch.as_tensor, (told, held.chunks[rows], held.foreseen[rows])))
         return {"moves": loss}

@@ -74,6 +74,7 @@ class VlaHyper:
     drop_words: float = 0.10
     half: bool = True
     threads: int = 2
+    device: str = "auto"
     take_share: float = 0.75
     closer: int = 48
     closer_rate: float = 3e-3
