@@ -169,13 +169,13 @@ class Workers:
     def _replace(self, pool: ProcessPoolExecutor | None) -> None:
         """Take new processes, if that has not been done since `pool` broke."""
         if pool is self._pool:
-            _end(self._pool)
+            end(self._pool)
             self._pool = self._new_pool()
             self.n_died += 1
 
     def close(self) -> None:
         """Stop the processes, whatever they are doing."""
-        _end(self._pool)
+        end(self._pool)
 
     def __enter__(self) -> Workers:
         return self
@@ -184,16 +184,19 @@ class Workers:
         self.close()
 
 
-def _end(pool: ProcessPoolExecutor) -> None:
+def end(pool: ProcessPoolExecutor) -> None:
     """Stop the processes of a pool, whatever they are doing."""
     processes = list((pool._processes or {}).values())
     manager = cast("threading.Thread | None", pool._executor_manager_thread)
+    results = cast(Any, pool)._result_queue
     pool.shutdown(wait=False, cancel_futures=True)
     for process in processes:
         process.terminate()
     for process in processes:
         process.join(5)
     if manager is not None:
+        # One that was stopped while it sent a result leaves the manager waiting for the rest, for ever.
+        results._writer.close()
         # Left alone it may close its pipe while the interpreter, ending, still writes to it.
         manager.join(5)
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from experiments.errors import UserError
-from experiments.executor import start_worker
+from experiments.executor import end, start_worker
 from experiments.rollout import one_thread
 
 # Workers that die so often in a row, with nothing finished in between, die of the job itself.
@@ -125,15 +124,7 @@ class Pool:
 
     def close(self) -> None:
         """Stop the processes, whatever they are doing."""
-        processes = list((self._pool._processes or {}).values())
-        manager = cast("threading.Thread | None", self._pool._executor_manager_thread)
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join(5)
-        if manager is not None:
-            manager.join(5)
+        end(self._pool)
 
     def __enter__(self) -> Pool:
         return self
