@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,10 @@ from agents.learner import Demonstrations
 from experiments.collect import Config
 from experiments.collecting import collect
 from experiments.executor import Workers
+from experiments.lock import locked
 from experiments.recording import Recipe, features_of, label_of, seen_by
 from experiments.rollout import EnvRequest, episode_seed, kept_env
+from experiments.run import to_plain
 
 # Scenes in one job.
 _JOB = 16
@@ -62,6 +67,28 @@ def gather(
             begun = False
     collect(replace(config, resume=folder) if begun else config, folder, going_on=begun)
     return folder
+
+
+@contextmanager
+def shared(
+    parent: Path, wanted: Demonstrations, workers: Workers, seed: int, others: Sequence[str] = ()
+) -> Iterator[Path]:
+    """Hold the place below `parent` for just these demonstrations; another run that wants them waits.
+
+    It lies in a folder whose name is a hash of all that they follow from.
+    """
+    told = {
+        "wanted": asdict(wanted),
+        "request": to_plain(workers.request),
+        "seed": seed,
+        "others": list(others),
+        "split": workers.facts().split_hash,
+    }
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+    folder = parent / f"{workers.request.name}-{digest}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, wait=True):
+        yield folder / "demonstrations"
 
 
 def ground(folder: Path, wanted: Demonstrations, workers: Workers, seed: int) -> Path:

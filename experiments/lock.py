@@ -18,11 +18,15 @@ NAME = ".lock"
 
 
 @contextlib.contextmanager
-def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
+def locked(folder: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None]:
     """Hold a folder's lock; the system gives it back when the process ends, however it ends.
 
+    Args:
+        folder: What is to be written to by this process only.
+        wait: Whether to wait for another process that holds it.
+
     Raises:
-        UserError: If another process holds it.
+        UserError: If another process holds it, unless waiting is wanted.
     """
     if fcntl is None:
         yield
@@ -31,7 +35,7 @@ def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
             raise UserError(

@@ -60,6 +60,7 @@ class TrainSession:
         quick: Whether a tiny budget is wanted.
         checkpoint_s: Checkpoints closer together than this are left out.
         demos: The folder of a data set to learn from; None for one in the run's own folder.
+        share: Where demonstrations are collected that other runs may want too; None for the run's own folder.
         others: Environments of the tasks that are learned besides the workers' own.
 
     Attributes:
@@ -77,6 +78,7 @@ class TrainSession:
         quick: bool,
         checkpoint_s: float = CHECKPOINT_S,
         demos: Path | None = None,
+        share: Path | None = None,
         others: Sequence[EnvRequest] = (),
     ) -> None:
         facts = workers.facts()
@@ -87,7 +89,8 @@ class TrainSession:
         self.restored: tuple[dict[str, Any], dict[str, NDArray]] | None = None
         self.best_score = float("-inf")
         self.damage: str | None = None
-        self._workers, self._directory, self._demos = workers, directory, demos
+        self._workers, self._directory = workers, directory
+        self._demos, self._share = demos, share
         self._others = tuple(others)
         self._progress, self._facts = progress, facts
         self._log: MetricsLog | None = None
@@ -152,11 +155,14 @@ class TrainSession:
         """Return the folder of a data set that holds them, collected first if need be."""
         if self._demos is not None:
             return str(self._demos)
-        from experiments.demonstrations import gather
+        from experiments.demonstrations import gather, shared
 
         names = [request.name for request in self._others]
-        folder = self._directory / "demonstrations"
-        return str(gather(folder, wanted, self._workers, self.seed, names))
+        if self._share is None:
+            folder = self._directory / "demonstrations"
+            return str(gather(folder, wanted, self._workers, self.seed, names))
+        with shared(self._share, wanted, self._workers, self.seed, names) as folder:
+            return str(gather(folder, wanted, self._workers, self.seed, names))
 
     def scenes(self, wanted: Demonstrations) -> str:
         """Return the folder of a data set of scenes that nobody works in, made first if need be."""

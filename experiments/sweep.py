@@ -260,9 +260,8 @@ def _planned(
                 files[what] = write_yaml({**catalog.settings(agent, task), **values})
             for seed in plan.seeds:
                 out = folder / "runs" / f"{what.stem}-s{seed}"
-                run = Run(
-                    out.name, replace(told, agent=str(what), seed=seed, out=out), agent, variant, values
-                )
+                own = replace(told, agent=str(what), seed=seed, out=out, share=folder / "demonstrations")
+                run = Run(out.name, own, agent, variant, values)
                 runs.append(run)
                 files[out.with_name(f"{out.name}.yaml")] = to_yaml(run.config)
     return runs, files

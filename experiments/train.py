@@ -46,6 +46,8 @@ class Config:
     """Go on with the network of the run in this directory, for agents that can (ppo, vla-chunk)."""
     demos: Path | None = None
     """Learn from the data set in this directory, for agents that learn from one (vla-keyframe, vla-chunk)."""
+    share: Path | None = None
+    """Collect demonstrations below this directory, where other runs find them that want the same."""
     resume: Path | None = None
     """Go on with the run in this directory; its own settings hold."""
     sweep: Path | None = None

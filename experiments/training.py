@@ -172,7 +172,7 @@ def _learn(job: _Job, workers: Workers, directory: RunDirectory, going_on: bool)
     try:
         session = TrainSession(
             workers, directory, progress, seed=config.seed, n_steps=n_steps, quick=config.quick,
-            demos=config.demos, others=job.others,
+            demos=config.demos, share=config.share, others=job.others,
         )  # fmt: skip
         if going_on and done:
             with user_input(CheckpointError):

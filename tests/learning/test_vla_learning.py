@@ -1,6 +1,7 @@
 """From demonstrations to a policy: looks from a data set, disturbed pictures, a run that is stopped."""
 
 import json
+import threading
 from dataclasses import asdict, replace
 from types import SimpleNamespace
 
@@ -25,6 +26,7 @@ from agents.vla.tokenizer import Tokenizer
 from agents.vla.training import TASKS, UNDONE, KeyframeHyper, VlaKeyframe
 from experiments.config import UserError
 from experiments.demonstrations import _scenes as looked_at
+from experiments.demonstrations import shared
 from experiments.recording import Recipe, features_of, shown
 from experiments.rollout import EnvRequest
 from experiments.train import Config as TrainConfig
@@ -354,3 +356,45 @@ def test_a_closing_that_gripped_nothing_is_none():
     # From 2 to 4 the fingers met nothing; at the end, something is still held.
     assert holds(episode, closes, gripped) == [(6, 9), (11, 13)]
     assert holds(episode, closes, np.zeros_like(gripped)) == []
+
+
+def test_runs_that_want_the_same_demonstrations_share_a_folder(tmp_path):
+    """What they follow from names the folder; who comes second waits."""
+    wanted = VlaKeyframe(HYPER).demonstrations(quick=True)
+    workers = SimpleNamespace(
+        request=EnvRequest("LoadChuck", {"robot": "gp8"}), facts=lambda: SimpleNamespace(split_hash="a")
+    )
+    other = SimpleNamespace(request=EnvRequest("LoadChuck", {"robot": "ur10e"}), facts=workers.facts)
+
+    def name(wanted=wanted, workers=workers, seed=0, others=()):
+        with shared(tmp_path, wanted, workers, seed, others) as folder:
+            return str(folder)
+
+    names = [name(), name(replace(wanted, noise=0.3)), name(workers=other), name(seed=1), name(others=("A",))]
+    assert len({*names, name()}) == len(names)
+    entered = []
+    with shared(tmp_path, wanted, workers, 0) as folder:
+        second = threading.Thread(target=lambda: entered.append(name()))
+        second.start()
+        second.join(0.3)
+        assert entered == []
+    second.join(10)
+    assert entered == [str(folder)]
+
+
+@pytest.mark.slow
+def test_what_is_shared_is_collected_once_and_changes_nothing(tmp_path):
+    share, policies = tmp_path / "share", []
+    for k, where in enumerate((None, share, share)):
+        config = TrainConfig(agent="vla-keyframe", quick=True, episodes=1, steps=256, clip=False, workers=1,
+                             out=tmp_path / f"run{k}", share=where)  # fmt: skip
+        assert train(config) == 0
+        assert (tmp_path / f"run{k}" / "demonstrations").exists() == (where is None)
+        policies.append(
+            [p.read_bytes() for p in sorted((tmp_path / f"run{k}" / "policy").rglob("*.safetensors"))]
+        )
+        if k == 1:
+            before = {p: p.stat().st_mtime_ns for p in share.rglob("*.parquet")}
+    assert policies[0]
+    assert policies[0] == policies[1] == policies[2]
+    assert {p: p.stat().st_mtime_ns for p in share.rglob("*.parquet")} == before
