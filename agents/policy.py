@@ -99,6 +99,11 @@ class Policy(ABC):
     def act(self, observation: Observation) -> Action:
         """Return the action to take, shaped as the action space and in [-1, 1]."""
 
+    @property
+    def doubts(self) -> bool:
+        """Whether it is about to take what may well not be what was named; it goes on all the same."""
+        return False
+
     def thought(self) -> Thought | None:
         """Return what it last looked at and where it saw what matters; None where it does not say."""
         return None

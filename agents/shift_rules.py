@@ -245,6 +245,7 @@ LAG = 2
 # What pre-written recovery does, attempt by attempt; a person comes after the last.
 _RECOVERY: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "missed_grasp": (("retry",), ("retry",), ("skip_slot",)),
+    "declined": (("skip_slot",),),
     "dropped": (("skip_slot", "retry"),),
     "jammed": (("reset_alarm", "retry"), ("retry",)),
     "collision": (),

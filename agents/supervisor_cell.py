@@ -12,6 +12,7 @@ from agents.economy import Economy
 # trade: what works in most cells most of the time).
 _WORKS = {
     ("missed_grasp", "retry"): 0.7, ("missed_grasp", "skip_slot"): 0.95,
+    ("declined", "skip_slot"): 0.95,
     ("dropped", "skip_slot"): 0.8, ("dropped", "retry"): 0.5,
     ("jammed", "reset_alarm"): 0.5, ("jammed", "retry"): 0.5,
     ("no_seat", "air_blow"): 0.7, ("no_seat", "reseat"): 0.6, ("no_seat", "reject_part"): 0.9,

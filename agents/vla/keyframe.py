@@ -51,6 +51,8 @@ _SEARCH = (
 )
 # Poses on the way to which a part is in the hand.
 HOLDING = ("hold", "lift", "door", "pass", "above", "place", "seat", "up")
+# A look for a part with less of its heat round one place is in doubt; chosen on validation scenes.
+SURE = 0.8
 # A hand that is commanded to move and has not for so many periods is held up by something.
 STUCK_STEPS = 10
 
@@ -132,6 +134,11 @@ class Keyframe(Policy):
         self.seen, self.picture = self.seer.see(view, self.text), view.picture
         self.keys = self._fetch(self.seen) if self.stage == "take" else self._bring(self.seen, robot)
         self.index = self.waited = 0
+
+    @property
+    def doubts(self) -> bool:
+        """Whether the part that it is about to take may well be another."""
+        return self.stage == "take" and self.seen is not None and self.seen.sure < SURE
 
     def thought(self) -> Thought | None:
         """Return the last picture and its heat map."""

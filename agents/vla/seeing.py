@@ -17,6 +17,8 @@ from agents.vla.tokenizer import Tokenizer
 # A hand nearer than this in the plane to where it is about to close, or to put down what it holds, hides that
 # from a camera above.
 HIDES_M = 0.06
+# Heat within so many cells (four pixels each) of the hottest is at the same part.
+ROUND = 3
 # How much less likely (log) a turn is taken for every radian that it is farther from the hand's.
 _LAZY = 1.0
 
@@ -52,6 +54,7 @@ class Seen:
         close: Whether to close the gripper there, or to open it.
         heat: (h / 4, w / 4) where it thinks that is, adding up to 1.
         pixel: Column and row in the picture.
+        sure: Share of the heat that is round its hottest cell; the rest is where else it may be.
     """
 
     position_m: tuple[float, float, float]
@@ -59,6 +62,7 @@ class Seen:
     close: bool
     heat: NDArray[np.float32]
     pixel: tuple[float, float]
+    sure: float = 1.0
 
 
 class Seer:
@@ -133,6 +137,7 @@ class Seer:
             bool(out["close"].argmax()),
             shares,
             (u, v),
+            gathered(shares, best),
         )
 
     def camera(self, text: str, stage: str, cameras: Sequence[str]) -> str:
@@ -156,6 +161,13 @@ class Seer:
     def from_state(cls, values: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> Seer:
         """The seer whose `state` this was."""
         return cls(values["network"], arrays, Tokenizer(**values["tokenizer"]), frozenset(values["known"]))
+
+
+def gathered(shares: NDArray, cell: int) -> float:
+    """The share that lies within `ROUND` cells of one of them, counted along the rows."""
+    row, column = divmod(cell, shares.shape[1])
+    rows, columns = np.indices(shares.shape)
+    return float(shares[np.hypot(rows - row, columns - column) <= ROUND].sum())
 
 
 def height_of(logits: NDArray) -> float:

@@ -43,6 +43,7 @@ class Row(NamedTuple):
     energy_j: float
     seat_ok: int
     gripped: int
+    doubted_s: float = -1.0
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,7 @@ class RecordedHandling:
         row = rows[int(at * len(rows))]
         return Outcome(
             row.duration_s, row.result, row.gap_mm, row.runout_mm, row.energy_j, bool(row.seat_ok),
-            bool(row.gripped), f"{task}:{row.seed}:{strength}",
+            bool(row.gripped), f"{task}:{row.seed}:{strength}", row.doubted_s,
         )  # fmt: skip
 
     def _strength(self, skill: str, task: str, conditions: Conditions, between: float) -> int:

@@ -278,6 +278,7 @@ FAULTS = (
     "robot_alarm",     # the robot or its gripper is down
     "sensor_alarm",    # a sensor's signal is implausible
     "size_reject",     # the gauge refused a part
+    "declined",        # a policy doubts which part is meant, and has touched none
 )  # fmt: skip
 WAITS = ("person", "blanks", "order", "robot", "changeover", "repair")
 EVENTS = ("start", "order_done", "order_released", "blanks_low", "starved", "rework_waits", "no_order")

@@ -15,6 +15,8 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 RESULTS = ("seated", "misseated", "missed_grasp", "dropped", "jammed", "collision", "wrong_part")
+# What a shift makes of a handling in which it was doubted which part is meant, where that matters.
+DECLINED = "declined"
 # Results after which the arm stands inside the machine until somebody moves it.
 INSIDE = frozenset({"jammed", "collision"})
 
@@ -78,13 +80,14 @@ class Outcome(NamedTuple):
 
     Attributes:
         duration_s: From the order to the arm clear of the door, or to the stop.
-        result: One of `RESULTS`; an unloaded part that stands on the outfeed is "seated" there.
+        result: One of `RESULTS`, or `DECLINED`; an unloaded part on the outfeed is "seated" there.
         gap_mm: Gap between part and stop when clamped; 0 where it does not apply.
         runout_mm: Total run-out when clamped.
         energy_j: Of the arm.
         seat_ok: What the seat's sensor tells.
         gripped: What the gripper's sensor told.
         episode: Which recorded or simulated episode it was, for the ledger.
+        doubted_s: When who handles first doubted which part is meant; it went on. Below 0 where it never did.
     """
 
     duration_s: float
@@ -95,6 +98,7 @@ class Outcome(NamedTuple):
     seat_ok: bool = True
     gripped: bool = True
     episode: str = ""
+    doubted_s: float = -1.0
 
 
 class Handling(Protocol):

@@ -7,6 +7,7 @@ from typing import Any
 
 from envs.shift.decision import Value
 from envs.shift.floor import Floor, Part
+from envs.shift.handling import DECLINED
 from envs.shift.kernel import Process
 from envs.shift.upkeep import Upkeep
 
@@ -22,7 +23,7 @@ MOST_ATTEMPTS = 6
 # What a person does about a fault, besides zeroing what was moved.
 WORK_FOR = {
     "missed_grasp": "reset", "dropped": "clear_jam", "jammed": "clear_jam", "collision": "clear_jam",
-    "no_seat": "reset", "unload_failed": "clear_jam",
+    "no_seat": "reset", "unload_failed": "clear_jam", DECLINED: "reset",
 }  # fmt: skip
 NONE: dict[str, Value] = {"skill": ""}
 
@@ -56,11 +57,12 @@ class Mending:
         """A loading that failed; ends in "again" by the robot, the "same" as before, "by_hand" or "next"."""
         floor, blocking = self.floor, fault == "dropped" and self.upkeep.draw("in the way") < IN_THE_WAY
         floor.write("alarm", None, name=fault, part=part.name)
+        gripped = float(fault not in ("missed_grasp", DECLINED))
         for asked in range(10**6):
             tools = self._loading_tools(fault, part, blocking=blocking, asked=asked)
             tool, values = yield from floor.decide(
                 "fault_handling", tools, fault=fault, attempts=float(part.attempt + asked),
-                seat_ok=float(floor.guard.seat_ok), gripper_has_part=float(fault != "missed_grasp"),
+                seat_ok=float(floor.guard.seat_ok), gripper_has_part=gripped,
             )  # fmt: skip
             end, blown = yield from self._try(tool, fault, part)
             if end:
@@ -73,13 +75,13 @@ class Mending:
         cell = self.floor.spec.cell
         robot = fault != "collision" and not blocking and part.attempt + asked < MOST_ATTEMPTS
         robot = robot and bool(self.floor.able_skill)
-        if robot and fault != "dropped":
+        if robot and fault not in ("dropped", DECLINED):  # who looks again sees the same
             tools += ["retry", "air_blow"] if fault == "no_seat" else ["retry"]
             if fault == "no_seat":
                 tools += ["reseat", "reject_part"]
             if cell.automatic_rezero and fault != "jammed":
                 tools.append("rezero_robot")
-        if fault == "missed_grasp" or (fault == "dropped" and not blocking):
+        if fault in ("missed_grasp", DECLINED) or (fault == "dropped" and not blocking):
             tools.append("skip_slot")
         return tuple(tools)
 

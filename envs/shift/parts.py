@@ -7,7 +7,7 @@ from typing import Any
 
 from envs.shift import draws
 from envs.shift.floor import ROBOT, SENSOR, Floor, Part
-from envs.shift.handling import INSIDE, Blank, Outcome
+from envs.shift.handling import DECLINED, INSIDE, Blank, Outcome
 from envs.shift.kernel import Process
 from envs.shift.lathe import Cut
 from envs.shift.mending import Mending
@@ -18,7 +18,12 @@ from envs.shift.upkeep import CRASHED, Upkeep
 # What a handling's result looks like to the sensors; a mis-seat shows where the seat's sensor tells.
 SEEN = {
     "missed_grasp": "missed_grasp", "dropped": "dropped", "jammed": "jammed", "collision": "collision",
+    DECLINED: DECLINED,
 }  # fmt: skip
+# Results after which the part lies where it lay.
+_UNTOUCHED = ("missed_grasp", DECLINED)
+# A look, and the thinking about it.
+_LOOK_S = 0.1
 # A hand's mis-seat: run-out and gap in mm, and how often the seat's sensor tells.
 _HAND_RUNOUT_MM, _HAND_GAP_MM, _HAND_SENSED = 0.3, 0.2, 0.7
 # Chips that were left about the seat, as a strength.
@@ -30,6 +35,16 @@ _CANDIDATES = 4
 def _next_tool(end: str, tool: str) -> str:
     """What a loading goes on with: the robot again, as before where a person put it right, or by hand."""
     return {"by_hand": "load_by_hand", "again": "load", "same": tool}[end]
+
+
+def _declined(outcome: Outcome) -> Outcome:
+    """The same handling up to where who handles doubted which part is meant."""
+    seconds = max(outcome.doubted_s, _LOOK_S)
+    share = min(1.0, seconds / outcome.duration_s)
+    return Outcome(
+        seconds, DECLINED, energy_j=share * outcome.energy_j, seat_ok=False, gripped=False,
+        episode=outcome.episode, doubted_s=outcome.doubted_s,
+    )  # fmt: skip
 
 
 class Parts:
@@ -108,7 +123,7 @@ class Parts:
         floor = self.floor
         yield from self.mending.watch()
         outcome = yield from self._handle("load", part, skill, blown=blown)
-        if outcome.result != "missed_grasp":
+        if outcome.result not in _UNTOUCHED:
             self.sorting.arrive(part)
             floor.write("part_grasped", part.name, by="robot")
         fault = SEEN.get(outcome.result, "")
@@ -153,7 +168,9 @@ class Parts:
             self.upkeep.dirty = False
         handle = floor.handling.load if task == "load" else floor.handling.unload
         outcome = handle(skill or usual, blank, conditions)
-        if outcome.result == "wrong_part" and not self._mixed(part):
+        if floor.spec.cell.heeds_doubts and outcome.doubted_s >= 0.0 and self._mixed(part):
+            outcome = _declined(outcome)
+        elif outcome.result == "wrong_part" and not self._mixed(part):
             limit_mm = kind.runout_limit_mm
             off = max(outcome.gap_mm, outcome.runout_mm) > limit_mm
             outcome = outcome._replace(result="misseated" if off else "seated")

@@ -43,7 +43,10 @@ _FALLEN_M, _LEANING = 0.01, 0.9
 
 
 class Actor(Protocol):
-    """A policy that was prepared for its environment."""
+    """A policy that was prepared for its environment.
+
+    It may have `doubts`, true while it is about to take what may well not be what was named.
+    """
 
     def reset(self, instruction: str, seed: int) -> None:
         """Begin an episode."""
@@ -101,7 +104,7 @@ class FullPhysicsHandling:
         row = episode(env, actor, seed)
         return Outcome(
             row.duration_s, row.result, row.gap_mm, row.runout_mm, row.energy_j, bool(row.seat_ok),
-            bool(row.gripped), f"{task}:{seed}",
+            bool(row.gripped), f"{task}:{seed}", row.doubted_s,
         )  # fmt: skip
 
     def _made(
@@ -153,8 +156,12 @@ def episode(env: gymnasium.Env[Any, Any], actor: Actor, seed: int) -> Row:
     actor.reset(str(info["instruction"]), seed)
     bare: Any = env.unwrapped
     over = gripped = False
+    doubted_s = -1.0
     while not over:
-        observation, _, terminated, truncated, info = env.step(actor.act(observation))
+        action = actor.act(observation)
+        if doubted_s < 0 and not gripped and getattr(actor, "doubts", False):
+            doubted_s = float(info["time_s"])
+        observation, _, terminated, truncated, info = env.step(action)
         gripped |= bare._now.gripped
         over = terminated or truncated
     cell, now = bare.cell, bare._now
@@ -176,7 +183,7 @@ def episode(env: gymnasium.Env[Any, Any], actor: Actor, seed: int) -> Row:
             "runout_mm": 1e3 * runout_m if clamped else 0.0,
             "energy_j": float(info["energy_j"]),
             "seat_ok": int(clamped and cell.seated() and now.machine is not None and now.machine.seat_ok),
-            "gripped": int(gripped),
+            "gripped": int(gripped), "doubted_s": doubted_s,
         }
     )  # fmt: skip
 

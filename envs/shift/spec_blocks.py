@@ -47,6 +47,8 @@ class Cell(Sourced):
         blanks_low: So many left, or fewer, and dispatch is asked.
         sister_tools: Sister tools in the turret when it is full, beside the edge at work.
         quick_change: Whether jaws are changed by a quick-change system.
+        heeds_doubts: Whether a part is left where who handles doubts that it is the one meant, and another
+            order's lies beside.
         automatic_rezero: Whether the robot can find the fixture's zero by itself.
         gauge: Whether there is a gauge that the robot can use.
         door_s: To open or to close the machine's door.
@@ -64,6 +66,7 @@ class Cell(Sourced):
     blanks_low: int
     sister_tools: int
     quick_change: bool
+    heeds_doubts: bool
     automatic_rezero: bool
     gauge: bool
     door_s: float

@@ -339,3 +339,33 @@ def test_another_blank_of_the_same_order_is_no_wrong_part():
         )
     assert crashes[1] >= 1
     assert crashes[60] == 0
+
+
+def test_who_doubts_which_part_is_meant_leaves_it_where_another_orders_lies_beside():
+    """No crash of a part that was doubted; where all blanks are of one order there is nothing to doubt."""
+    row = Row(1, "shaft", "medium", 5.0, "wrong_part", 0.0, 0.02, 100.0, 1, 1, 0.0)
+    sure = row._replace(seed=2, result="seated", doubted_s=-1.0)
+    groups = (
+        Group("load", False, 0, "", (row, sure)),
+        Group("unload", False, 0, "", (sure,)),
+    )
+    careful = RecordedHandling(Table(Skill("careful", needs_teaching=False), groups))
+    declined = {}
+    for lot in (1, 60):
+        ledger = run(SHORT.with_orders(lot_size=lot), 3, "rules", handling=careful).ledger
+        assert check_balance(ledger, ["lathe"]) == []
+        assert not [e for e in ledger.select("collision") if e.data.get("cause") == "wrong part"]
+        left = [
+            e
+            for e in ledger.select("INTERRUPTED") + ledger.select("READY")
+            if e.data.get("result") == "declined"
+        ]
+        declined[lot] = len(left)
+        assert ledger.count("part_unloaded") > 0
+        assert len([e for e in ledger.select("alarm") if e.data["name"] == "declined"]) == len(left)
+    assert declined[1] >= 1
+    assert declined[60] == 0
+    heedless = replace(SHORT.with_orders(lot_size=1), cell=replace(SHORT.cell, heeds_doubts=False))
+    ledger = run(heedless, 3, "rules", handling=careful).ledger
+    assert [e for e in ledger.select("collision") if e.data.get("cause") == "wrong part"]
+    assert not [e for e in ledger.select("alarm") if e.data["name"] == "declined"]
