@@ -9,9 +9,9 @@ import pytest
 import envs  # noqa: F401 (registers the ids)
 from agents.policy import Policy, PolicyError
 from agents.vla import geometry
-from agents.vla.keyframe import CAMERAS, IMAGE_SIZE, Keyframe
+from agents.vla.keyframe import CAMERAS, IMAGE_SIZE, SURE, Keyframe
 from agents.vla.network import Network, NetworkSpec
-from agents.vla.seeing import Seen, Seer, View, height_of, turn_of
+from agents.vla.seeing import Seen, Seer, View, gathered, height_of, turn_of
 from agents.vla.tokenizer import Tokenizer
 from agents.vla.training import TASKS, UNDONE
 from experiments.controls import Reworded, VisionBlind
@@ -89,6 +89,35 @@ def test_told_the_right_places_it_loads(env, seed):
     assert done, names[-1]
     assert max(told.off_px) < 1e-3
     assert told.n_looks == 3  # for the part, before the door, over the chuck
+
+
+@pytest.mark.parametrize(("sure", "doubted"), [(SURE - 0.01, True), (SURE, False)])
+def test_it_doubts_while_it_takes_what_has_too_little_of_the_heat(env, sure, doubted):
+    """From the look until the part is lifted; it acts the same."""
+    told = Told(env)
+    look = told.see
+    told.see = lambda view, text: replace(look(view, text), sure=sure)
+    policy, doubts = Keyframe(told), {}
+    observation, info = env.reset(seed=2_000_000)
+    policy.reset(info["instruction"], 0)
+    over = False
+    while not over:
+        action = policy.act(observation)
+        doubts.setdefault(policy.keys[policy.index].name, policy.doubts)
+        observation, _, terminated, truncated, info = env.step(action)
+        over = terminated or truncated
+    assert info["is_success"]
+    assert doubts["approach"] == doubts["grasp"] == doubted
+    assert not doubts["door"]
+    assert not doubts["seat"]
+
+
+def test_heat_is_gathered_round_a_place():
+    shares = np.zeros((32, 32))
+    shares[10, 20], shares[10, 23], shares[10, 24], shares[31, 0] = 0.4, 0.3, 0.2, 0.1
+    assert gathered(shares, 10 * 32 + 20) == pytest.approx(0.7)
+    assert gathered(shares, 10 * 32 + 24) == pytest.approx(0.5)
+    assert gathered(shares, 31 * 32) == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("task", sorted({*TASKS} - {"LoadChuck", *UNDONE}))

@@ -20,7 +20,7 @@ from envs.shift.cycles import (
     write_table,
 )
 from envs.shift.handling import RESULTS, Blank, Conditions, Skill
-from envs.shift.physics import FIRST_SEED, FullPhysicsHandling, group_of, record
+from envs.shift.physics import FIRST_SEED, FullPhysicsHandling, episode, group_of, record
 
 LOOSE = Conditions(False, {"chips": 3})
 
@@ -140,6 +140,30 @@ def test_full_physics_is_a_function_of_the_blank():
     with pytest.raises(ValueError, match="family 'block'"):
         handling.load("plan", blank._replace(family="block"), LOOSE)
     handling.close()
+
+
+class Doubter(PlanFollower):
+    """Doubts from its tenth action on, also when it holds the part already."""
+
+    n = 0
+
+    @property
+    def doubts(self):
+        return self.n >= 10
+
+    def act(self, observation):
+        self.n += 1
+        return super().act(observation)
+
+
+def test_a_cycle_tells_when_it_was_first_doubted():
+    """It goes on all the same; no doubt is told of who has none."""
+    env, plain = prepare("Monozukuri/LoadChuck-v0", {"split": "seen", "stress": ""})
+    sure, doubted = episode(env, plain, FIRST_SEED), episode(env, Doubter(env), FIRST_SEED)
+    env.close()
+    assert sure.doubted_s < 0
+    assert doubted.doubted_s == pytest.approx(9 * 0.05)  # before the tenth of its periods
+    assert doubted._replace(doubted_s=sure.doubted_s) == sure
 
 
 def test_recorded_is_what_physics_does():
