@@ -205,7 +205,7 @@ class Grid:
         y_label: What runs upwards.
         x: Its values.
         y: Its values.
-        values: (y, x); None where not defined.
+        values: (y, x); None where not defined, infinite where the other side makes nothing.
         sure: (y, x): whether the interval leaves out zero.
     """
 
@@ -234,7 +234,7 @@ def heat_map(grid: Grid, title: str, negative: str, positive: str) -> str:
     canvas.text(left + 18, 48, negative)
     canvas.rect(left + 330, 37, 13, 13, _LOSS)
     canvas.text(left + 348, 48, positive)
-    sizes = sorted(abs(v) for row in grid.values for v in row if v is not None)
+    sizes = sorted(abs(v) for row in grid.values for v in row if v is not None and math.isfinite(v))
     scale = (
         sizes[int(0.8 * (len(sizes) - 1))] if sizes else 0.0
     ) or 1.0  # a few extremes do not pale the rest
@@ -243,9 +243,12 @@ def heat_map(grid: Grid, title: str, negative: str, positive: str) -> str:
         canvas.text(left - 8, y + high / 2 + 4, grid.y[j], anchor="end")
         for i, value in enumerate(row):
             x = left + wide * i
-            fill = "#b8c0c8" if value is None else _shade(_LOSS if value > 0 else _GAIN, abs(value) / scale)
+            # A handful of parts that only one side made is no strong case.
+            faint = value is None or (math.isinf(value) and not grid.sure[j][i])
+            share = 0.0 if faint else abs(value or 0.0) / scale
+            fill = "#b8c0c8" if value is None else _shade(_LOSS if value > 0 else _GAIN, share)
             canvas.rect(x + 1, y + 1, wide - 2, high - 2, fill)
-            shown = "-" if value is None else f"{value:+.0f}" if abs(value) >= 100 else f"{value:+.3g}"
+            shown = _difference_text(value)
             text = shown if value is None or grid.sure[j][i] else f"{shown} ?"
             canvas.on(x + wide / 2, y + high / 2 + 4, text, 12)
     for segment in break_even(grid):
@@ -255,8 +258,17 @@ def heat_map(grid: Grid, title: str, negative: str, positive: str) -> str:
         canvas.text(left + wide * (i + 0.5), bottom + 18, text, anchor="middle")
     canvas.text(left + 380, bottom + 42, grid.x_label, anchor="middle", weight=600)
     canvas.text(16, top - 8, grid.y_label, size=12, weight=600)
-    canvas.text(left, bottom + 64, "? the interval holds zero; the black line is where it turns", size=11)
+    legend = "? the interval holds zero; only: the other makes no good part; the black line is where it turns"
+    canvas.text(left, bottom + 64, legend, size=11)
     return canvas.svg()
+
+
+def _difference_text(value: float | None) -> str:
+    if value is None:
+        return "-"
+    if math.isinf(value):
+        return "only"
+    return f"{value:+.0f}" if abs(value) >= 100 else f"{value:+.3g}"
 
 
 def break_even(grid: Grid) -> list[list[tuple[float, float]]]:

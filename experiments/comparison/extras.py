@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -162,4 +163,17 @@ def _maps(config: Config, plan: Plan, pair: tuple[Mode, Mode], found: Extras, fo
 
 
 def _plain(grid: Grid) -> Mapping[str, Any]:
-    return {"x": grid.x, "y": grid.y, "difference_eur": grid.values, "interval_leaves_out_zero": grid.sure}
+    finite = [[v if v is not None and math.isfinite(v) else None for v in row] for row in grid.values]
+    only = [[v is not None and math.isinf(v) for v in row] for row in grid.values]
+    return {
+        "x": grid.x,
+        "y": grid.y,
+        "difference_eur": finite,
+        "interval_leaves_out_zero": grid.sure,
+        "only_one_makes_good_parts": only,
+        "which_is_cheaper": [[_cheaper(v) for v in row] for row in grid.values],
+    }
+
+
+def _cheaper(difference: float | None) -> str | None:
+    return None if difference is None else "autonomous" if difference < 0 else "automated"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -163,7 +164,10 @@ def _labels(
 def _difference(
     squares: Sequence[Square], pair: tuple[str, str], burdens: Mapping[str, Burden], one_offs: bool
 ) -> tuple[float | None, tuple[float, float] | None]:
-    """The difference of ratios of totals, and its paired bootstrap interval."""
+    """The difference of ratios of totals, and its paired bootstrap interval.
+
+    Infinite where only one side made good parts at all: certain where that did in every shift.
+    """
     sides = []
     for mode in pair:
         mine = sorted((s for s in squares if s.mode == mode), key=lambda s: s.seed)
@@ -173,7 +177,10 @@ def _difference(
         return None, None
     (cost_a, good_a), (cost_b, good_b) = sides
     if not good_a.sum() or not good_b.sum():
-        return None, None
+        if not good_a.sum() and not good_b.sum():
+            return None, None
+        only = math.inf if good_b.sum() else -math.inf
+        return only, (only, only) if (good_a + good_b).all() else None
     value = float(cost_a.sum() / good_a.sum() - cost_b.sum() / good_b.sum())
     if len(cost_a) < LEAST_SHIFTS:
         return value, None

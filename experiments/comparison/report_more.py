@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.comparison import html
 from experiments.comparison.agreement import agreement_html
 from experiments.comparison.canvas import words
-from experiments.comparison.charts import entry_text, heat_map, signed_text
+from experiments.comparison.charts import Grid, entry_text, heat_map, signed_text
 from experiments.comparison.whatif import whatif_html
 
 if TYPE_CHECKING:
@@ -36,10 +36,20 @@ def besides(result: Mapping[str, Any], extras: Extras) -> Iterator[str]:
     for name, title in (("lots", "Map 1"), ("strengths", "Map 2")):
         for kind, grid in extras.maps.get(name, {}).items():
             yield html.heading(f"{title}: where autonomy pays, {kind}")
-            text = f"Autonomous less automated, EUR a good part, {kind}"
-            yield html.Raw(heat_map(grid, text, "autonomous is cheaper", "automated is cheaper"))
+            yield html.Raw(_map_svg(grid, kind))
     yield from _regions(result["regions"])
     yield from whatif_html(result["prices"])
+
+
+def maps_svg(extras: Extras) -> dict[str, str]:
+    """The maps with one-offs as drawings by themselves, by name."""
+    kind = "with one-offs"
+    return {name: _map_svg(grids[kind], kind) for name, grids in extras.maps.items()}
+
+
+def _map_svg(grid: Grid, kind: str) -> str:
+    text = f"Autonomous less automated, EUR a good part, {kind}"
+    return heat_map(grid, text, "autonomous is cheaper", "automated is cheaper")
 
 
 def _factorial(found: Mapping[str, Any]) -> Iterator[str]:

@@ -61,6 +61,7 @@ def compare(config: Config) -> Done:
     """Work the shifts of a configuration, or read their ledgers again, and leave the results."""
     from experiments.comparison.extras import draw_extras
     from experiments.comparison.report import report_html
+    from experiments.comparison.report_more import maps_svg
 
     where = config.ledgers or config.resume
     folder = (
@@ -93,6 +94,8 @@ def compare(config: Config) -> Done:
     )
     directory.write_json("compare.json", result)
     directory.write_text("report.html", report_html(plan, worked, ledgers, result, extras))
+    for name, drawing in maps_svg(extras).items():
+        directory.write_text(f"map_{name}.svg", drawing)
     return Done(lines_of(result), directory / "report.html")
 
 

@@ -1,5 +1,6 @@
 """Charts, lanes and money besides the shift, on examples whose answer is plain."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -8,8 +9,9 @@ from envs.ledger import Ledger
 from envs.prices import load_region
 from experiments.comparison.canvas import Canvas
 from experiments.comparison.charts import Bar, Grid, break_even, gantt, heat_map
+from experiments.comparison.maps import Square, grid_of
 from experiments.comparison.mixing import combinations_of
-from experiments.comparison.modes import burden, load_finance, load_mode, mode_names
+from experiments.comparison.modes import Burden, burden, load_finance, load_mode, mode_names
 from experiments.comparison.reading import lane, losses_min
 
 
@@ -81,3 +83,33 @@ def test_modes_that_ship_name_every_figures_source():
         for entry in (*mode.capital, *mode.running, *mode.one_offs, *mode.new_part_type):
             assert entry.figure.source
             assert entry.figure.low < entry.figure.high
+
+
+def test_a_side_that_alone_makes_parts_is_marked_and_counts_as_the_cheaper_one():
+    far = float("inf")
+    drawn = heat_map(grid([[1.0, -far, -1.0], [far, None, -2.0]]), "a", "b", "c")
+    assert drawn.count(">only<") == 2
+    assert "inf" not in drawn
+    edges = break_even(grid([[1.0, -far, -1.0], [far, None, -2.0]]))
+    assert sorted(edges) == [[(1.0, 0.0), (1.0, 1.0)]]
+
+
+def test_a_map_tells_where_only_one_side_makes_good_parts():
+    """Certain where it does so in every shift; nothing where neither does."""
+    free = Burden(0.0, 0.0, 0.0, 0.0, 0.0)
+
+    def grid_with(goods):
+        squares = [
+            Square("lots", 1.0, 0.0, mode, seed, 10.0, good, 8.0, 0, 8.0, 1.0)
+            for mode, made in goods.items()
+            for seed, good in enumerate(made)
+        ]
+        found = grid_of("lots", squares, ("a", "b"), {"a": free, "b": free})
+        return found.values[0][0], found.sure[0][0]
+
+    assert grid_with({"a": [5] * 6, "b": [0] * 6}) == (-math.inf, True)
+    assert grid_with({"a": [0] * 6, "b": [5, 0, 1, 1, 1, 1]}) == (math.inf, False)
+    assert grid_with({"a": [0] * 6, "b": [0] * 6}) == (None, False)
+    value, sure = grid_with({"a": [5] * 6, "b": [10] * 6})
+    assert value == pytest.approx(1.0)
+    assert sure
