@@ -56,7 +56,9 @@ class Config:
     agreement: int = 0
     """So many of the shifts also by the engine, or with recorded cycles where the study is by the engine."""
     map_shifts: int = 6
-    """Shifts for each square of a map."""
+    """Weeks (or shifts) for each square of a map."""
+    map_weeks: bool = True
+    """Work five shifts in a row for each of them; with --quick always one."""
     quick: bool = False
     """Take 3 shifts of an hour, to try the machinery in about a minute."""
     workers: int | None = None

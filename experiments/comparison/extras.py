@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from experiments.comparison.study import Plan
 
 MAP_FILE = "maps.json"
+SHIFTS_A_WEEK = 5
 
 
 @dataclass
@@ -148,9 +149,9 @@ def _maps(config: Config, plan: Plan, pair: tuple[Mode, Mode], found: Extras, fo
     else:
         n = 2 if config.quick else config.map_shifts
         seeds = [seed + 5_000 for seed in seeds_of(config.seed, n)]
-        squares = work_maps(
-            pair, plan.spec, seeds, plan.money, file, handling=plan.handling, workers=plan.workers
-        )
+        weeks = config.map_weeks and not config.quick
+        spec = plan.spec.with_blocks(*plan.spec.blocks * SHIFTS_A_WEEK) if weeks else plan.spec
+        squares = work_maps(pair, spec, seeds, plan.money, file, handling=plan.handling, workers=plan.workers)
     burdens = {mode.name: burden(mode, plan.money.region, plan.money.finance) for mode in pair}
     names = (pair[0].name, pair[1].name)
     for name in ("lots", "strengths"):

@@ -96,6 +96,10 @@ def work_maps(
     The file is written after each map's row, so that an early end loses little.
     """
     squares = read_squares(file) if file.exists() else []
+    if squares and not 0.5 < squares[0].pot_h / spec.hours < 1.5:
+        raise UserError(
+            f"{str(file)!r}: squares of other hours than {spec.hours:g}: --map-weeks, or another --out"
+        )
     there = {(s.map, s.x, s.y, s.mode, s.seed) for s in squares}
     for name, (spec_of, xs, ys) in MAPS.items():
         for y in ys:

@@ -1,18 +1,21 @@
 """Charts, lanes and money besides the shift, on examples whose answer is plain."""
 
+import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from envs.ledger import Ledger
 from envs.prices import load_region
+from envs.shift import load_shift
 from experiments.comparison.canvas import Canvas
 from experiments.comparison.charts import Bar, Grid, break_even, gantt, heat_map
-from experiments.comparison.maps import Square, grid_of
+from experiments.comparison.maps import Square, grid_of, work_maps
 from experiments.comparison.mixing import combinations_of
 from experiments.comparison.modes import Burden, burden, load_finance, load_mode, mode_names
 from experiments.comparison.reading import lane, losses_min
+from experiments.errors import UserError
 
 
 def grid(values):
@@ -113,3 +116,16 @@ def test_a_map_tells_where_only_one_side_makes_good_parts():
     value, sure = grid_with({"a": [5] * 6, "b": [10] * 6})
     assert value == pytest.approx(1.0)
     assert sure
+
+
+def test_squares_of_shifts_and_of_weeks_do_not_mix(tmp_path):
+    file = tmp_path / "maps.json"
+    square = Square("lots", 1.0, 0.0, "automated", 1, 10.0, 5, 8.0, 0, 8.0, 1.0)
+    file.write_text(json.dumps([asdict(square)]))
+    spec = load_shift()
+    week = spec.with_blocks(*spec.blocks * 5)
+    assert week.hours == 40.0
+    with pytest.raises(UserError, match="other hours than 40") as error:
+        work_maps((), week, (), None, file, handling="recorded", workers=1)
+    assert "\n" not in str(error.value)
+    assert work_maps((), spec, (), None, file, handling="recorded", workers=1) == [square]
