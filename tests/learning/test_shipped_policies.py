@@ -38,8 +38,9 @@ def test_it_is_small_and_names_no_machine(run):
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
 def test_it_works(run):
-    """On validation episodes, which none of the results is of."""
-    policy, request = prepared(str(run), names_of(Asked(), read_run(str(run))))
+    """On validation episodes of its first task, which none of the results is of."""
+    told = read_run(str(run))
+    policy, request = prepared(str(run), names_of(Asked(), {**told, "task": told["task"].partition(",")[0]}))
     env = request.make()
     try:
         prepare(policy, env)
