@@ -53,7 +53,7 @@ def test_it_works(run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file", ["benchmark.json", "benchmark_controls.json"])
+@pytest.mark.parametrize("file", ["benchmark.json", "benchmark_controls.json", "benchmark_grounding.json"])
 def test_the_committed_benchmarks_are_what_they_do(monkeypatch, file):
     monkeypatch.chdir(ROOT)
     assert verify(ROOT / "docs" / file, 10) == MATCH
