@@ -398,3 +398,12 @@ def test_what_is_shared_is_collected_once_and_changes_nothing(tmp_path):
     assert policies[0]
     assert policies[0] == policies[1] == policies[2]
     assert {p: p.stat().st_mtime_ns for p in share.rglob("*.parquet")} == before
+
+
+@pytest.mark.parametrize(("device", "allowed"), [("gpu", "auto, cpu"), ("cuda", "auto, cpu")])
+def test_a_device_that_is_not_there_is_told_in_one_line(monkeypatch, device, allowed):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    agent = create("vla-keyframe", "LoadChuck", "ee_yaw", {"device": device})
+    with pytest.raises(AgentError, match=f"device is '{device}': allowed here are {allowed}") as error:
+        agent.check()
+    assert "\n" not in str(error.value)
