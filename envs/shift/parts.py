@@ -168,7 +168,8 @@ class Parts:
             self.upkeep.dirty = False
         handle = floor.handling.load if task == "load" else floor.handling.unload
         outcome = handle(skill or usual, blank, conditions)
-        if floor.spec.cell.heeds_doubts and outcome.doubted_s >= 0.0 and self._mixed(part):
+        doubted = task == "load" and outcome.doubted_s >= 0.0 and floor.spec.cell.heeds_doubts
+        if doubted and self._mixed(part):
             outcome = _declined(outcome)
         elif outcome.result == "wrong_part" and not self._mixed(part):
             limit_mm = kind.runout_limit_mm

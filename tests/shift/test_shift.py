@@ -347,7 +347,7 @@ def test_who_doubts_which_part_is_meant_leaves_it_where_another_orders_lies_besi
     sure = row._replace(seed=2, result="seated", doubted_s=-1.0)
     groups = (
         Group("load", False, 0, "", (row, sure)),
-        Group("unload", False, 0, "", (sure,)),
+        Group("unload", False, 0, "", (sure._replace(doubted_s=0.0),)),  # there is but one part to take out
     )
     careful = RecordedHandling(Table(Skill("careful", needs_teaching=False), groups))
     declined = {}
