@@ -21,6 +21,7 @@ from agents.policy import Action, Needs, Observation, Policy, Thought
 from agents.taught import ALARM, CLAMP, COMMANDED, FORCE, GRIPPED, PRESENT, ROTATION, SEAT, arrived, tool_yaw
 from agents.vla.checks import check_pictures, check_words
 from agents.vla.geometry import SURFACES_M, wrap
+from agents.vla.lowering import DEEPER_M, begun, world_force
 from agents.vla.motion import DOOR_M, SLOW_M_S, Pose, fetch, is_inside, leave_seat, let_go, over, set_down
 from agents.vla.seeing import Seen, Seer, View
 
@@ -34,13 +35,6 @@ NEAR_M, NEAR_STEP_M = 0.018, 0.0025
 SLOW_M, CREEP_M, BELOW_M = 0.003, 0.0008, 0.010
 # So hard may be pushed down on the seat; and before the part is there, or something is in its way.
 PUSH_N, JAM_N = 60.0, 35.0
-# A part that is set down goes so much a period, no farther below its place than this, until it is felt; felt
-# so far above its place, something is in the way: it rises a little, and is put down beside (m).
-PRESS_N, DOWN_M, BELOW_PLACE_M, FELT_M, EASE_M = 14.0, 0.0005, 0.0, 0.008, 0.003
-_BESIDE_M = (
-    *((0.0, 0.0), (0.0008, 0.0), (-0.0008, 0.0), (0.0, 0.0008), (0.0, -0.0008)),
-    *((0.0012, 0.0012), (-0.0012, 0.0012), (-0.0012, -0.0012), (0.0012, -0.0012)),
-)
 # Periods to wait for the fingers, and for jaws and sensors.
 GRIP_STEPS, JAM_STEPS, SEAT_STEPS, OPEN_STEPS, PATIENCE = 12, 1, 20, 4, 40
 # What is missed is taken lower the next time; what jaws do not take is turned (rad), or put down beside (m).
@@ -96,6 +90,7 @@ class Keyframe(Policy):
         self.keys: list[Pose] = []
         self.index = self.waited = 0
         self.grip_m = 0.0
+        self.lowering = begun((0.0, 0.0, 0.0))
         self.stage = "take"
         self.seen = None
         self.last_m, self.stuck = (0.0, 0.0, 0.0), 0
@@ -115,8 +110,7 @@ class Keyframe(Policy):
         if key.name == "seat":
             key = self._creep(key, robot, machine)
         elif key.name == "place":
-            x, y, _ = key.position_m
-            key = replace(key, position_m=(x, y, self._at(robot)[2] - DOWN_M))
+            key = self._lower(key, robot)
         return self._towards(key, robot)
 
     def _look(self, observation: Mapping[str, NDArray]) -> None:
@@ -164,8 +158,8 @@ class Keyframe(Policy):
         at, here = self._at(robot), tool_yaw(robot[ROTATION])
         above = over(at, (x, y, z), yaw)
         if not is_inside((x, y, z)):
-            off_m = _BESIDE_M[self.n_unseated % len(_BESIDE_M)]
-            return [*above, *set_down((x, y, z), yaw, off_m)]
+            self.lowering = begun((x, y, z), DEEPER_M if self.camera == "tray" else 0.0)
+            return [*above, *set_down((x, y, z), yaw)]
         if math.hypot(at[0] - x, at[1] - y) > 0.015 or abs(wrap(yaw - here, math.pi)) > 0.1:
             return above
         turn, dx, dy = _SEARCH[self.n_unseated % len(_SEARCH)]
@@ -232,7 +226,6 @@ class Keyframe(Policy):
             self._advance_seat(key, robot, machine)
             return
         if key.name == "place":
-            self._advance_place(key, robot)
             return
         if not arrived(key, robot):
             self._count_still(key, robot)
@@ -243,21 +236,18 @@ class Keyframe(Policy):
         if not last and (come or self.waited > PATIENCE):
             self._next(key)
 
-    def _advance_place(self, key: Pose, robot: NDArray) -> None:
-        """Down until it is felt: then let go, or where that is too high try beside."""
-        assert self.seen is not None
-        at, low = self._at(robot), key.position_m[2]
-        felt = abs(float(robot[FORCE][2])) > PRESS_N
-        if felt and at[2] > low + FELT_M:
-            self.n_unseated += 1
-            off_m = _BESIDE_M[self.n_unseated % len(_BESIDE_M)]
-            above, *rest = set_down(self.seen.position_m, key.yaw_rad, off_m)
-            (x, y, _), z = above.position_m, at[2] + EASE_M
-            self.keys = [replace(above, position_m=(x, y, z)), *rest]
-            self.index = self.waited = 0
-        elif felt or at[2] < low - BELOW_PLACE_M:
-            here = replace(key, position_m=at)
-            self.keys, self.index, self.waited = [here, *let_go(here)], 1, 0
+    def _lower(self, key: Pose, robot: NDArray) -> Pose:
+        """Down until it stands: then let go, or where something is in the way set down beside."""
+        at = self._at(robot)
+        force_n = world_force(tool_yaw(robot[ROTATION]), robot[FORCE].tolist())
+        verdict, self.lowering, to_m = self.lowering.feel(at, force_n)
+        here = replace(key, position_m=to_m)
+        if verdict == "on":
+            return here
+        above = replace(here, name="above")
+        self.keys = let_go(here) if verdict == "go" else [above, key, *let_go(key)]
+        self.index = self.waited = 0
+        return self.keys[0]
 
     def _count_still(self, key: Pose, robot: NDArray) -> None:
         """Give up a pose that is not reached: on the way to a part look again, else go on."""

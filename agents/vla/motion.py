@@ -62,9 +62,9 @@ def over(at_m: Vec3, place_m: Vec3, yaw_rad: float) -> list[Pose]:
     return [*(replace(above, name="pass", position_m=(x, y, DOOR_M[2])) for x, y in passing), above]
 
 
-def set_down(place_m: Vec3, yaw_rad: float, off_m: tuple[float, float] = (0.0, 0.0)) -> list[Pose]:
+def set_down(place_m: Vec3, yaw_rad: float) -> list[Pose]:
     """From above a place outside machines straight down, open, and up."""
-    x, y, z = place_m[0] + off_m[0], place_m[1] + off_m[1], place_m[2]
+    x, y, z = place_m
     down = Pose("place", (x, y, z), yaw_rad, True)
     return [replace(down, name="above", position_m=(x, y, z + NEAR_PLACE_M)), down, *let_go(down)]
 

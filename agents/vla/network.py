@@ -25,6 +25,8 @@ HEIGHT_LOW_M, HEIGHT_HIGH_M = -0.128, 0.384
 CAMERAS = ("tray", "chuck", "cell", "front", "stations")
 # What a look is for: to take a part, or to put down the one in the hand.
 STAGES = ("take", "put")
+# So many words back are read for the part that a word plays: "on the large green ring" is one thing.
+_BACK = 4
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class NetworkSpec:
         n_buckets: Different numbers that the tokenizer gives.
         film: Whether words steer the trunk; else only the inner product at its end knows them.
         continuous: Whether heights and turns are numbers, not tokens.
+        roles: Whether what a look is for and the words before a word tell how much it counts: which of two parts
+            in a sentence is to be taken, and which is where to put it.
     """
 
     width: int = 40
@@ -48,6 +52,7 @@ class NetworkSpec:
     n_buckets: int = 4096
     film: bool = True
     continuous: bool = False
+    roles: bool = False
 
     def __post_init__(self) -> None:
         for name in ("width", "deep", "words"):
@@ -106,19 +111,30 @@ class Reader(nn.Module):
             self.table.weight[0].zero_()
         self.order = nn.Conv1d(n, n, 3, padding=1)
         self.gate = nn.Linear(n, 1)
+        if spec.roles:
+            self.before = nn.Conv1d(n, n, _BACK + 1)
+            self.purpose = nn.Embedding(len(STAGES), n)
+        self.roles = spec.roles
 
-    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """(b, words, pieces) to two (b, n)."""
+    def forward(self, ids: Tensor, stage: Tensor) -> tuple[Tensor, Tensor]:
+        """(b, words, pieces) and stages (b,) to two (b, n)."""
         there = ids != 0
         rows = self.table(ids)
         word = rows[:, :, 0] + rows[:, :, 1:].sum(2) / there[:, :, 1:].sum(2, keepdim=True).clamp(min=1)
         known = there.any(2, keepdim=True)
         phrase = functional.relu(self.order(word.transpose(1, 2))).transpose(1, 2)
         both = torch.cat([word, word + phrase], -1) * known
-        weight = torch.sigmoid(self.gate(word)) * known
+        weight = torch.sigmoid(self.gate(self._heard(word, stage))) * known
         total = (both * weight).sum(1)
         plain, ordered = total.chunk(2, -1)
         return plain, functional.layer_norm(ordered, ordered.shape[-1:])
+
+    def _heard(self, word: Tensor, stage: Tensor) -> Tensor:
+        """What tells how much each word counts: itself, or also those before it and what the look is for."""
+        if not self.roles:
+            return word
+        before = self.before(functional.pad(word.transpose(1, 2), (_BACK, 0))).transpose(1, 2)
+        return functional.relu(before + self.purpose(stage)[:, None])
 
 
 class Network(nn.Module):
@@ -164,7 +180,7 @@ class Network(nn.Module):
             ids: (b, words, pieces) from the tokenizer.
             place: (b,) camera and stage, `place_token`.
         """
-        plain, ordered = self.reader(ids)
+        plain, ordered = self.reader(ids, place % len(STAGES))
         where = self.place(place)
         condition = functional.relu(ordered + where) if self.spec.film else functional.relu(where)
         x = torch.cat([pictures, coordinates(pictures)], 1)
@@ -207,7 +223,7 @@ class Network(nn.Module):
 
     def where_to_look(self, ids: Tensor, stage: Tensor) -> Tensor:
         """Logits (b, cameras): through which to look, for words (b, words, pieces) and stages (b,)."""
-        plain, ordered = self.reader(ids)
+        plain, ordered = self.reader(ids, stage)
         return self.look(functional.relu(plain + ordered + self.stage(stage)))
 
 

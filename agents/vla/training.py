@@ -262,6 +262,7 @@ class KeyframeHyper(VlaHyper):
     words: int = 48
     film: bool = True
     continuous: bool = False
+    roles: bool = False
 
 
 class VlaKeyframe(Vla):
