@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 Vec3 = tuple[float, float, float]
-# What stands round a place, such as the rim of a hole, is so high above it at most.
+# What stands round a place, such as the rim of a hole, is felt so high above it.
 RIM_M = 0.0210
-# A period's way down: elsewhere; so near to where something may be in the way, or was, at which it adds 25 N at
-# most; and from there on until a part is in a hole by so much.
-DOWN_M, DEEP_M, TOUCH_M, NEAR_M, CREEP_M, IN_M = 0.0005, 0.0012, 0.00005, 0.0006, 0.0001, 0.0025
-# Pushed harder a part is felt; pushed aside harder than the second, the hand gives way, so much for each newton,
-# no farther in a period than the last.
-PRESS_N, FRICTION, ASIDE_N, GIVE_M_N, GIVE_M = 8.0, 0.1, 2.0, 0.00002, 0.0003
-# Felt no higher above its place a part is let go; a place may be so much lower than it looked.
+# A period's way down: before that; at it, so near, where a period adds 25 N at most; from there until a part
+# is in a hole by so much; and in the hole.
+DOWN_M, TOUCH_M, NEAR_M, CREEP_M, IN_M, DEEP_M = 0.0005, 0.00005, 0.0006, 0.0001, 0.0025, 0.0012
+# Pushed up harder a part is felt. Pushed aside harder than the second, less what friction does, hands give
+# way: so much for each newton, and no farther in a period than the last.
+PRESS_N, ASIDE_N, FRICTION, GIVE_M_N, GIVE_M = 8.0, 2.0, 0.1, 0.00002, 0.0003
+# Felt no higher above its place a part is let go; where heights are guessed, a place may be so much lower.
 FELT_M, DEEPER_M = 0.016, 0.012
-# So many periods it gives way; then it is lifted so far, and set down beside.
+# So many periods it gives way and backs off a little; then it is lifted more, and set down beside.
 PATIENCE, BACK_M, EASE_M = 6, 0.00015, 0.0005
 _BESIDE_M = (
     *((0.0, 0.0), (0.0008, 0.0), (-0.0008, 0.0), (0.0, 0.0008), (0.0, -0.0008)),
@@ -37,6 +37,7 @@ class Lowering:
     Attributes:
         place_m: Where the hand is to be when the part stands.
         rim_m: Height of the hand at which something may be in the way.
+        deeper_m: How much lower than it looked the place may be.
         n_given: Periods in a row that the hand gave way without going down.
         n_beside: How often it was set down beside.
     """
@@ -70,7 +71,7 @@ class Lowering:
         return "aside", replace(self, rim_m=z, n_given=0, n_beside=n), beside
 
     def _down_m(self, z_m: float) -> float:
-        """How far down in this period."""
+        """How far down in this period; where the place is known, no farther than to it."""
         above, left = z_m - self.rim_m, z_m - self.place_m[2]
         if above > NEAR_M:
             return min(DOWN_M, max(above - NEAR_M, TOUCH_M))

@@ -25,7 +25,7 @@ HEIGHT_LOW_M, HEIGHT_HIGH_M = -0.128, 0.384
 CAMERAS = ("tray", "chuck", "cell", "front", "stations")
 # What a look is for: to take a part, or to put down the one in the hand.
 STAGES = ("take", "put")
-# So many words back are read for the part that a word plays: "on the large green ring" is one thing.
+# So many words back are read for the part that a word plays, as in "on the large green ring".
 _BACK = 4
 
 
@@ -41,8 +41,8 @@ class NetworkSpec:
         n_buckets: Different numbers that the tokenizer gives.
         film: Whether words steer the trunk; else only the inner product at its end knows them.
         continuous: Whether heights and turns are numbers, not tokens.
-        roles: Whether what a look is for and the words before a word tell how much it counts: which of two parts
-            in a sentence is to be taken, and which is where to put it.
+        roles: Whether what a look is for and the words before a word tell how much it counts: which of two
+            parts in a sentence is to be taken, and which is where to put it.
     """
 
     width: int = 40
