@@ -82,6 +82,8 @@ class RuleDecider(Decider):
         """Finish what was begun, then the order that is due first; ask for blanks in time."""
         event = asked.text("event")
         self._type = asked.text("part_type") or self._type
+        if event == "night_ahead":
+            return asked.first(f"{self.words}: fill it up for the night", "stock_up")
         if event in ("blanks_low", "starved") and "refill_tray" in asked.tools:
             return asked.first(f"{self.words}: {asked.number('blanks'):.0f} blanks left", "refill_tray")
         if event == "rework_waits" or (event == "no_order" and asked.number("rework") > 0):

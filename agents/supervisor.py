@@ -190,10 +190,17 @@ class Supervisor(Decider):
     def _wait(self, asked: Asked) -> Answer:
         """Standby where what it saves is more than what waking up costs."""
         minutes = asked.number("expected_min", self.answers_min.mean)
+        if asked.text("reason") == "person":
+            minutes = max(minutes, self._answer_min(asked))
         saved, waking = self.economy.standby_saves_eur(minutes), self.economy.waking_eur
         what = f"wait for {asked.text('reason')} about {minutes:.1f} min"
         why = f"{what}: standby saves {saved:.3f}, waking costs {waking:.3f} EUR"
         return asked.first(why, "standby" if saved > waking else "stay_ready", "stay_ready")
+
+    def _answer_min(self, asked: Asked) -> float:
+        """How long a call will wait: as it did so far; with nobody about, until the next shift."""
+        alone = asked.number("operators", 1.0) < 1.0
+        return max(0.0, 60.0 * asked.number("left_h")) if alone else self.answers_min.mean
 
     # -- edges and measuring --------------------------------------------------------------------------
     def tool_care(self, asked: Asked) -> Answer:
@@ -210,7 +217,7 @@ class Supervisor(Decider):
         rough = beyond((1.0 - asked.number("ra_share")) / RA_SCATTER) if known else 0.0
         keep = chance * money.failed_edge_eur + rough * money.escape_eur
         sister = "sister_tool" in asked.tools
-        minutes = money.sister_min if sister else money.minutes("index_edge") + self.answers_min.mean
+        minutes = money.sister_min if sister else money.minutes("index_edge") + self._answer_min(asked)
         left = max(0.0, 1.0 - worn) * money.edge_eur
         change = left + (money.machine_eur(minutes) if sister else money.person_eur(minutes))
         what = f"wear {worn:.2f}, fails {chance:.1%}, too rough {rough:.1%}"

@@ -111,6 +111,9 @@ class Orders:
     def choose(self, asked: Asked) -> Answer:
         """Answer a dispatch decision."""
         money, event = self._economy, asked.text("event")
+        if event == "night_ahead":
+            told = f"{asked.number('sister_tools'):.0f} sister tools, {asked.number('blanks'):.0f} blanks"
+            return asked.first(f"{told} for hours with nobody about: have them filled up", "stock_up")
         if event in ("blanks_low", "starved") and "refill_tray" in asked.tools:
             return asked.first(
                 f"{asked.number('blanks'):.0f} blanks left: ask before it starves", "refill_tray"

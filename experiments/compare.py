@@ -29,12 +29,18 @@ class Config:
     """Paired shifts: each mode works all of them."""
     hours: float | None = None
     """Hours of a shift; None for the file's own."""
+    night: float = 0.0
+    """Hours after each shift in which the cell goes on and nobody is there."""
+    days: int = 1
+    """Shifts in a row, with their nights: 5 for a week."""
     stress: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Strength of a disturbance, NAME=0 to 5, such as chips=3; all=2 for every one; once for each."""
     people: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A figure of the operators, NAME=VALUE, such as operators=0 or machines_per_operator=4."""
     orders: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A figure of the orders, NAME=VALUE, such as lot_size=1 or new_types_per_week=5."""
+    cell: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """A figure of the cell, NAME=VALUE, such as infeed_places=200."""
     handling: Literal["recorded", "physics"] = "recorded"
     """Who loads and unloads: recorded full-physics cycles, resampled, or the engine itself, step by step."""
     region: str = "germany"
@@ -91,6 +97,10 @@ class Config:
             raise ValueError(f"agreement is {self.agreement}: allowed is 0 or more")
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}: allowed is 0 or more")
+        if self.night and not 0.1 <= self.night <= 24.0:
+            raise ValueError(f"night is {self.night}: allowed is 0, or 0.1 to 24")
+        if not 1 <= self.days <= 31:
+            raise ValueError(f"days is {self.days}: allowed is 1 to 31")
         if self.hours is not None and not 0.1 <= self.hours <= 24.0:
             raise ValueError(f"hours is {self.hours}: allowed is 0.1 to 24")
         if len(set(self.modes)) < len(self.modes) or not self.modes:

@@ -172,6 +172,7 @@ _TOOLS = (
         (FieldSpec("order", "its name, as in the view's open_orders; the first due where left out", ""),),
     ),
     ToolSpec("refill_tray", "dispatch", "ask for blanks; work goes on meanwhile", (), person=True),
+    ToolSpec("stock_up", "dispatch", "a person fills turret and tray, as for a night", (), person=True),
     ToolSpec("rework_parts", "dispatch", "a person reworks what waits for it", (), person=True),
     ToolSpec(
         "hold", "dispatch", "wait for something to change",
@@ -281,7 +282,10 @@ FAULTS = (
     "declined",        # a policy doubts which part is meant, and has touched none
 )  # fmt: skip
 WAITS = ("person", "blanks", "order", "robot", "changeover", "repair")
-EVENTS = ("start", "order_done", "order_released", "blanks_low", "starved", "rework_waits", "no_order")
+EVENTS = (
+    *("start", "order_done", "order_released", "blanks_low", "starved", "rework_waits", "no_order"),
+    "night_ahead",  # people leave soon, and nobody comes after them
+)
 
 
 def as_choice(answer: Any) -> Choice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 from envs.shift import draws
 from envs.shift.decision import Value
@@ -15,6 +16,8 @@ from envs.shift.spec import PartType
 
 # So many parts waiting for rework, and dispatch is asked.
 REWORK_WAITS = 4
+# So long before people leave for the night dispatch is asked once more.
+EVENING_S = 1800.0
 # What every changeover takes besides jaws (and the robot's fingers), whoever teaches the robot.
 PHYSICAL = ("clear_chips", "tools", "refill_tray", "prove_out")
 
@@ -26,10 +29,17 @@ class Planning:
         floor: The shop floor.
         orders: The orders that come.
         rework: Begins reworking what waits.
+        fresh_tools: A person sets fresh tools in all stations.
     """
 
-    def __init__(self, floor: Floor, orders: OrderStream, rework: Callable[[], Process]) -> None:
-        self.floor, self.orders, self.rework = floor, orders, rework
+    def __init__(
+        self,
+        floor: Floor,
+        orders: OrderStream,
+        rework: Callable[[], Process],
+        fresh_tools: Callable[[], Process],
+    ) -> None:
+        self.floor, self.orders, self.rework, self.fresh_tools = floor, orders, rework, fresh_tools
         self.news = "start"
         self._asked_low = self._asked_rework = False
 
@@ -47,6 +57,17 @@ class Planning:
             self.take(order, order.quantity)
             self.news = self.news or "order_released"
             floor.notify()
+
+    def evenings(self) -> Process:
+        """People leave and nobody comes after them: what still takes a person is asked for before."""
+        floor, begins_s = self.floor, 0.0
+        for block, after in pairwise(floor.spec.blocks):
+            ends_s = begins_s + 3600.0 * block.hours
+            if block.manned and not after.manned:
+                yield max(ends_s - EVENING_S, begins_s) - floor.now_s
+                self.news = "night_ahead"
+                floor.notify()
+            begins_s = ends_s
 
     def take(self, order: Order, left: int) -> None:
         """Put an order on the books."""
@@ -98,6 +119,8 @@ class Planning:
             tools.append("start_order")
         if not floor.refilling and floor.blanks < floor.spec.cell.infeed_places:
             tools.append("refill_tray")
+        if event == "night_ahead":
+            tools.append("stock_up")
         if floor.rework and not floor.reworking:
             tools.append("rework_parts")
         if event == "starved":  # another order lacks the same blanks
@@ -117,6 +140,11 @@ class Planning:
         elif tool == "refill_tray":
             floor.refilling = True
             floor.kernel.start(self._refill())
+        elif tool == "stock_up":
+            yield from self.fresh_tools()
+            yield floor.work_s("refill_tray")
+            floor.blanks = floor.spec.cell.infeed_places
+            floor.leave()
         elif tool == "rework_parts":
             floor.reworking = True  # now: the process begins only when this one waits
             floor.kernel.start(self.rework())

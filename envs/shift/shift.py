@@ -128,9 +128,10 @@ class Shift:
         sorting, upkeep = Sorting(floor), Upkeep(floor)
         mending = Mending(floor, upkeep, lambda part: sorting.judge(part, "scrap"))
         parts = Parts(floor, mending, upkeep, sorting)
-        planning = Planning(floor, orders, sorting.rework)
+        planning = Planning(floor, orders, sorting.rework, upkeep.fresh_tools)
         self._begin(planning, sorting)
         floor.kernel.start(planning.arrivals())
+        floor.kernel.start(planning.evenings())
         floor.kernel.start(self._work(planning, parts))
         end_s = 0.0
         for number, block in enumerate(self.spec.blocks):

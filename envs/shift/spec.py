@@ -135,6 +135,14 @@ class ShiftSpec:
         """
         return replace(self, orders=_replaced(self.orders, values))
 
+    def with_cell(self, **values: Any) -> ShiftSpec:
+        """Return the shift with other figures of `Cell`, such as `infeed_places=200`.
+
+        Raises:
+            ValueError: for an unknown figure or a value out of range.
+        """
+        return replace(self, cell=_replaced(self.cell, values))
+
     def with_blocks(self, *blocks: Block) -> ShiftSpec:
         """Return the shift with other hours."""
         return replace(self, blocks=blocks)

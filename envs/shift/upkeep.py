@@ -215,6 +215,10 @@ class Upkeep:
         elif tool != "keep_edge":
             yield from self._edge_by_hand(tool)
 
+    def fresh_tools(self) -> Process:
+        """A person sets fresh tools in all stations."""
+        yield from self._edge_by_hand("preset_tools")
+
     def _edge_by_hand(self, kind: str) -> Process:
         """A person changes the edge, or all of the turret's."""
         floor = self.floor

@@ -68,8 +68,9 @@ def _opening(plan: Plan, result: Mapping[str, Any]) -> Iterator[str]:
         ", ".join(f"{words(k)} {v}" for k, v in strong.items()) or "none beyond the usual (strength 0)"
     )
     yield html.paragraph(
-        f"{result['n_shifts']} paired shifts of {plan.spec.hours:g} h, the same blanks, tools, days and "
-        "orders for "
+        f"{result['n_shifts']} paired shifts of {plan.spec.hours:g} h"
+        + (f", {result['unmanned_hours']:g} of them with nobody about" if result["unmanned_hours"] else "")
+        + ", the same blanks, tools, days and orders for "
         f"every way of working; {result['region']}; disturbances: {disturbed}. Cost counts scheduled machine "
         "hours, the cell's capital, licences and upkeep, one-offs, paid people, tools, energy, material "
         "and escapes."

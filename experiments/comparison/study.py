@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 LEDGERS, EQUAL = "ledgers", "equal"
 
+# What of a configuration decides which ledgers there are; money and region do not.
+_KEPT = (
+    *("modes", "shift", "shifts", "hours", "night", "days", "stress", "people", "orders", "cell"),
+    *("handling", "seed", "quick"),
+)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -104,9 +110,10 @@ def again(config: Config, study: Mapping[str, Any]) -> Config:
     kept = study.get("config")
     if not isinstance(kept, Mapping):
         raise UserError("study.json has no key 'config': it is not of these ledgers")
-    names = ("modes", "shift", "shifts", "hours", "stress", "people", "orders", "handling", "seed", "quick")
     values: dict[str, Any] = {
-        name: tuple(kept[name]) if isinstance(kept[name], list) else kept[name] for name in names
+        name: tuple(kept[name]) if isinstance(kept[name], list) else kept[name]
+        for name in _KEPT
+        if name in kept
     }
     calibrate = kept.get("calibrate")
     return replace(config, **values, calibrate=Path(calibrate) if calibrate else None)
@@ -161,11 +168,14 @@ def spec_of(config: Config) -> ShiftSpec:
         spec = load_shift(config.shift)
         strengths = {name: int(value) for name, value in _pairs("stress", config.stress)}
         spec = spec.with_strengths(**strengths)
-        people, orders = (_numbers(what, getattr(config, what)) for what in ("people", "orders"))
+        people, orders, cell = (_numbers(n, getattr(config, n)) for n in ("people", "orders", "cell"))
         spec = spec.with_people(**_typed(spec.people, people)).with_orders(**_typed(spec.orders, orders))
+        spec = spec.with_cell(**_typed(spec.cell, cell))
         _, hours = quickly(config)
         if hours is not None:
             spec = spec.with_blocks(Block(hours=hours, manned=spec.blocks[0].manned))
+        night = (Block(hours=config.night, manned=False),) if config.night else ()
+        spec = spec.with_blocks(*(*spec.blocks, *night) * config.days)
         if config.calibrate is not None:
             spec = calibrated(spec, config.calibrate)
         for kind in ("prices", "region"):
@@ -203,12 +213,8 @@ def _typed(block: Any, values: Mapping[str, float]) -> dict[str, float | int]:
 
 def description(config: Config, plan: Plan) -> dict[str, Any]:
     """Return what the ledgers of a study are of: the same description, the same ledgers."""
-    kept = (
-        "modes", "shift", "shifts", "hours", "stress", "people", "orders", "handling", "seed", "quick",
-        "calibrate",
-    )  # fmt: skip
     return {
-        "config": {name: getattr(config, name) for name in kept},
+        "config": {name: getattr(config, name) for name in (*_KEPT, "calibrate")},
         "shift": fingerprint(plan.spec),
         "modes": {
             mode.name: fingerprint(mode.roles, mode.handling, mode.machines_per_operator)
@@ -223,6 +229,7 @@ def about(config: Config, plan: Plan) -> dict[str, Any]:
     return {
         "shift": plan.spec.name,
         "hours": plan.spec.hours,
+        "unmanned_hours": sum(block.hours for block in plan.spec.blocks if not block.manned),
         "strengths": {f.name: getattr(plan.spec.strengths, f.name) for f in fields(plan.spec.strengths)},
         "handling": {"kind": plan.handling, "skills": {m.name: list(m.handling) for m in plan.modes}},
         "machines_per_operator": {

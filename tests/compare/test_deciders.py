@@ -117,6 +117,38 @@ def test_a_supervisor_changes_a_worn_edge_and_keeps_a_fresh_one():
     assert chosen(1.6) == "sister_tool"
 
 
+def test_with_nobody_about_a_supervisor_keeps_an_edge_that_a_person_would_change():
+    """A call would wait for hours; and while one waits, the machine stands by."""
+    decider = Supervisor()
+    decider.reset(FACTS, 0)
+
+    def chosen(role, tools, **view):
+        return decider.decide(Decision(0.0, role, tools, {"part_type": "shaft_m", **view})).tool
+
+    worn = {"edge_min": 10.0, "acoustic": 1.25, "ra_share": 0.2}
+    by_hand = ("keep_edge", "index_edge", "preset_tools")
+    assert chosen("tool_care", by_hand, **worn, operators=1.0, left_h=6.0) == "index_edge"
+    assert chosen("tool_care", by_hand, **worn, operators=0.0, left_h=6.0) == "keep_edge"
+    waits = ("stay_ready", "standby", "warm_up")
+    told = {"reason": "person", "expected_min": 0.5, "left_h": 6.0}
+    assert chosen("machining", waits, **told, operators=1.0) == "stay_ready"
+    assert chosen("machining", waits, **told, operators=0.0) == "standby"
+
+
+@pytest.mark.parametrize("name", ["manual", "automated_basic", "automated", "autonomous"])
+def test_before_a_night_everybody_fills_up(name):
+    decider = create(name)
+    decider.reset(FACTS, 0)
+    tools = ("carry_on", "start_order", "refill_tray", "stock_up", "hold")
+    view = {
+        "event": "night_ahead",
+        "open_orders": "order-1:shaft_m:12:55.0",
+        "sister_tools": 1.0,
+        "blanks": 9.0,
+    }
+    assert decider.decide(Decision(0.0, "dispatch", tools, view)).tool == "stock_up"
+
+
 def test_a_supervisor_trusts_a_skill_with_few_parts_of_a_new_geometry_and_has_many_taught():
     assert supervisor.NOVEL == NOVEL
     decider = Supervisor()

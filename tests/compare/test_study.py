@@ -10,7 +10,9 @@ from cell import mode_file
 
 from envs.balance import check_balance
 from envs.ledger import Ledger
-from experiments.compare import main
+from envs.shift import load_shift
+from experiments.compare import Config, main
+from experiments.comparison.study import spec_of
 from experiments.errors import UserError
 from experiments.qcde import UNITS
 
@@ -137,6 +139,14 @@ def refused(words, *argv):
     assert re.search(words, message), message
 
 
+def test_nights_and_weeks_are_asked_for_on_the_command_line():
+    blocks = spec_of(Config(night=16.0, days=5, cell=("infeed_places=300",))).blocks
+    assert [(b.hours, b.manned) for b in blocks] == [(8.0, True), (16.0, False)] * 5
+    assert spec_of(Config(hours=2.0, days=2)).hours == 4.0
+    assert spec_of(Config(cell=("infeed_places=300",))).cell.infeed_places == 300
+    assert spec_of(Config()) == load_shift("default")
+
+
 def test_mistakes_are_told_in_one_line(modes, tmp_path):
     out = ("--out", str(tmp_path / "never"))
     refused("unknown mode 'manuel'.*did you mean 'manual'", "--modes", "manuel", *out)
@@ -150,7 +160,10 @@ def test_mistakes_are_told_in_one_line(modes, tmp_path):
         "operators is 1.5: allowed is a whole number", "--modes", modes[0], "--people", "operators=1.5", *out
     )
     refused("NAME=NUMBER is needed", "--modes", modes[0], "--orders", "lot_size=many", *out)
+    refused("infeed_place.*infeed_places", "--modes", modes[0], "--cell", "infeed_place=9", *out)
     refused("shifts is 0", "--shifts", "0", *out)
+    refused("night is 25", "--night", "25", *out)
+    refused("days is 0", "--days", "0", *out)
     refused("cannot read", "--from", str(tmp_path / "nowhere"), *out)
     refused("WHO=FILE.json is needed", "--record", "taught", *out)
     assert not (tmp_path / "never").exists()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from envs.balance import check_balance
 from envs.ledger import Ledger
 from envs.prices import load_prices, load_region
-from envs.shift import load_shift
+from envs.shift import Choice, load_shift
 from envs.shift.cycles import Group, RecordedHandling, Row, Table
 from envs.shift.handling import RESULTS, Skill
 from envs.shift.lathe import blank_hardness
@@ -262,6 +262,49 @@ def test_night_is_unmanned():
     begins = [e.time_s for e in ledger.select("attended")]
     assert begins
     assert min(begins) >= 3600.0
+
+
+class Evening(Rules):
+    """Has everything filled up when the night is told of."""
+
+    def decide(self, d):
+        if d.view.get("event") == "night_ahead":
+            return Choice("stock_up", why=f"{d.time_s} {d.view['operators']}")
+        return super().decide(d)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "evenings_h"),
+    [
+        ((Block(hours=2.0),), []),
+        ((Block(hours=2.0), Block(hours=2.0)), []),
+        ((Block(hours=2.0, manned=False), Block(hours=2.0)), []),
+        ((Block(hours=2.0), Block(hours=1.0, manned=False)) * 2, [1.5, 4.5]),
+    ],
+)
+def test_before_a_night_people_are_asked_to_fill_up(blocks, evenings_h):
+    """Half an hour before they leave, once each, and the turret and the tray are full after it."""
+    shift = Shift(SPEC.with_blocks(*blocks), 3, HANDLING)
+    shift.run(crew(Evening()))
+    asked = [e for e in shift.ledger.select("decision") if e.data["tool"] == "stock_up"]
+    times = [float(e.data["why"].split()[0]) / 3600.0 for e in asked]
+    assert times == pytest.approx(evenings_h, abs=0.2)  # a cycle is finished first
+    assert all(t >= at for t, at in zip(times, evenings_h, strict=True))
+    assert all(float(e.data["why"].split()[1]) > 0 for e in asked)
+    fresh = [e.time_s for e in shift.ledger.select("tool_change") if e.data["why"] == "preset_tools"]
+    assert all(any(0 < f - 3600 * t < 3600 for f in fresh) for t in times)
+    assert check_balance(shift.ledger, ["lathe"]) == []
+
+
+def test_a_night_that_was_prepared_goes_on_for_longer():
+    """The same night with a tray that was filled in the evening."""
+    spec = SPEC.with_blocks(Block(hours=2.0), Block(hours=6.0, manned=False)).with_orders(lot_size=300)
+    made = []
+    for who in (Rules, Evening):
+        shift = Shift(spec.with_cell(infeed_places=200), 3, HANDLING)
+        shift.run(crew(who()))
+        made.append(sum(e.time_s > 7200.0 for e in shift.ledger.select("cycle_end")))
+    assert 0 < made[0] < made[1]
 
 
 def test_week_has_rest_between_shifts():
