@@ -74,6 +74,7 @@ class Chunk(Policy):
     def __init__(self, seer: Seer, mover: Mover, execute: int, image_size: int = IMAGE_SIZE) -> None:
         self.seer, self.mover, self.execute = seer, mover, execute
         self.needs = Needs("rgb", "ee_yaw", CAMERAS, image_size=image_size)
+        self.last: tuple[View, Seen] | None = None
 
     # -- working -------------------------------------------------------------------------------
     def attach(self, observation_space: gymnasium.Space, action_space: gymnasium.spaces.Box) -> None:
@@ -96,7 +97,7 @@ class Chunk(Policy):
         self.grip_m = self.surface_m = 0.0
         self.holds = False
         self.queue: list[Action] = []
-        self.last: tuple[View, Seen] | None = None
+        self.last = None
 
     def act(self, observation: Observation) -> Action:
         """The next action of the chunk; a new one, after a look, where it is used up."""
