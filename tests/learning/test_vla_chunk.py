@@ -357,6 +357,11 @@ def policy(**other):
     return Chunk(Seer(SMALL, weights[0], Tokenizer(), **other), Mover(asdict(BODY), weights[1]), 2)
 
 
+def test_before_it_has_looked_it_has_no_thought():
+    """A film's first picture is taken before the first action."""
+    assert policy().thought() is None
+
+
 def by_stage(text, stage, cameras):
     return cameras[0] if stage == "take" else cameras[1]
 
