@@ -67,6 +67,9 @@ class Planning:
                 yield max(ends_s - EVENING_S, begins_s) - floor.now_s
                 self.news = "night_ahead"
                 floor.notify()
+                yield ends_s - floor.now_s
+                if self.news == "night_ahead":  # too late: nobody would come
+                    self.news = ""
             begins_s = ends_s
 
     def take(self, order: Order, left: int) -> None:
@@ -165,7 +168,8 @@ class Planning:
             floor.write("job_end", floor.hand.order.name)
         floor.hand = next((o for o in pending if o.order.name == name), pending[0])
         floor.write("job_start", floor.hand.order.name, unit=floor.spec.unit)
-        self.news = ""
+        if self.news != "night_ahead":  # an order that begins does not answer that
+            self.news = ""
 
     def close_done(self) -> None:
         """Close the order in hand if it is done and nothing else waits."""

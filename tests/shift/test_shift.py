@@ -296,6 +296,24 @@ def test_before_a_night_people_are_asked_to_fill_up(blocks, evenings_h):
     assert check_balance(shift.ledger, ["lathe"]) == []
 
 
+@pytest.mark.parametrize("seed", [29, 51])
+def test_an_order_that_begins_in_the_evening_hides_no_night(seed):
+    """One ends and the next begins between the news and the next question."""
+    spec = SPEC.with_blocks(Block(hours=2.0), Block(hours=0.5, manned=False)).with_orders(lot_size=3)
+    shift = Shift(spec, seed, HANDLING)
+    shift.run(crew(Evening()))
+    assert sum(e.data["tool"] == "stock_up" for e in shift.ledger.select("decision")) == 1
+
+
+@pytest.mark.parametrize("seed", [1, 4, 51])
+def test_what_was_not_asked_in_the_evening_is_not_asked_at_night(seed):
+    """The cell was being set up until people left; to wait for them then would cost the night."""
+    spec = SPEC.with_blocks(Block(hours=2.0), Block(hours=0.5, manned=False)).with_orders(lot_size=1)
+    shift = Shift(spec, seed, HANDLING)
+    shift.run(crew(Evening()))
+    assert not [e for e in shift.ledger.select("decision") if e.data["tool"] == "stock_up"]
+
+
 def test_a_night_that_was_prepared_goes_on_for_longer():
     """The same night with a tray that was filled in the evening."""
     spec = SPEC.with_blocks(Block(hours=2.0), Block(hours=6.0, manned=False)).with_orders(lot_size=300)
