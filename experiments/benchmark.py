@@ -1,7 +1,8 @@
 """Benchmark agents and runs: every one on the same held-out episodes of every cell of the table.
 
 WHO is an agent's name, a run's directory, or NAME=RUN1,RUN2,... for runs that differ in their seed only
-(patterns too: NAME='runs/kf-*'). Run again with the same --out, it goes on where it was stopped.
+(patterns too: NAME='runs/kf-*'). Run again with the same --out, it goes on where it was stopped. --join makes
+one table of what was measured apart.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ class Config:
     """Where to write benchmark.json and benchmark.html; None for runs/<time>-benchmark."""
     quick: bool = False
     """Take few episodes, for a first look; marked as such everywhere."""
+    join: tuple[Path, ...] = ()
+    """Make one table of these benchmark.json: of the same cells, episodes and seed; nothing is run."""
     verify: Path | None = None
     """Run some episodes of this benchmark.json again and say of each whether it is the same."""
     sample: int = 10
@@ -68,6 +71,8 @@ class Config:
             for value in getattr(self, name):
                 if getattr(self, name).count(value) > 1:
                     raise ValueError(f"{name} has {value!r} more than once")
+        if self.join and self.who:
+            raise ValueError("join makes a table of files: name nobody beside it")
         if self.sample < 1:
             raise ValueError(f"sample is {self.sample}: allowed is 1 or more")
         if len(set(self.tasks)) < len(self.tasks):
@@ -88,6 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from experiments.verify import verify
 
         return verify(config.verify, config.sample, config.seed)
+    if config.join:
+        return _joined(config)
     if [in_cell(task) for task in config.tasks] == [True]:
         return _cells(config)
     if not config.who:
@@ -167,6 +174,15 @@ def _cells(config: Config) -> int:
     return EXIT_FAILED_CELLS if figures["failed"] else 0
 
 
+def _joined(config: Config) -> int:
+    from experiments.benchmarking.joining import join
+    from experiments.run import RunDirectory, manifest
+
+    figures = {**join(config.join), "manifest": manifest(config)}
+    _write(RunDirectory.create(config.out, f"benchmark-{figures['task']}"), figures)
+    return 0
+
+
 def opened(config: Config) -> tuple[RunDirectory, Any]:
     """Return the folder, new or one to go on with, and the lock that keeps a second run out of it.
 
@@ -218,10 +234,12 @@ def _told(config: Config, run: Any, pieces: Any, rows: Any, directory: Any) -> d
 def _write(directory: RunDirectory, figures: dict[str, Any]) -> None:
     from experiments.benchmarking.lines import lines
     from experiments.benchmarking.page import page
+    from experiments.benchmarking.sheet import sheet
     from experiments.receipts import compact
 
     directory.write_text("benchmark.json", compact(figures))
     directory.write_text("benchmark.html", page(figures, directory.path))
+    directory.write_text("table.md", sheet(figures))
     sys.stdout.write("\n".join([*lines(figures), f"All figures: {directory / 'benchmark.html'}", ""]))
 
 

@@ -88,13 +88,23 @@ def _row(
         "latency": _latency(timing, period_s),
         "where": _where(timing),
     }
+    return told if row.control else {**told, **averages(outcomes)}
+
+
+def averages(outcomes: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Return a row's mean over the unseen cells, and how much lower it lies than `seen`, where there are any.
+
+    Args:
+        outcomes: (policies, episodes) of success by cell.
+    """
     unseen = {name: outcomes[name] for name in UNSEEN if name in outcomes}
-    if unseen and not row.control:
-        mean = spread.average(unseen)
-        told["unseen_average"] = {"mean": mean.mean, "ci95": list(mean.ci95), "n_cells": len(unseen)}
-        if SEEN in outcomes:
-            lost = spread.gap(outcomes[SEEN], unseen)
-            told["gap"] = {"mean": lost.mean, "ci95": list(lost.ci95), "n_cells": len(unseen)}
+    if not unseen:
+        return {}
+    mean = spread.average(unseen)
+    told = {"unseen_average": {"mean": mean.mean, "ci95": list(mean.ci95), "n_cells": len(unseen)}}
+    if SEEN in outcomes:
+        lost = spread.gap(outcomes[SEEN], unseen)
+        told["gap"] = {"mean": lost.mean, "ci95": list(lost.ci95), "n_cells": len(unseen)}
     return told
 
 
