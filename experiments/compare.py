@@ -40,7 +40,7 @@ class Config:
     orders: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A figure of the orders, NAME=VALUE, such as lot_size=1 or new_types_per_week=5."""
     cell: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """A figure of the cell, NAME=VALUE, such as infeed_places=200."""
+    """A figure of the cell, NAME=VALUE, such as infeed_places=200; 0 for no and 1 for yes: heeds_doubts=0."""
     handling: Literal["recorded", "physics"] = "recorded"
     """Who loads and unloads: recorded full-physics cycles, resampled, or the engine itself, step by step."""
     region: str = "germany"

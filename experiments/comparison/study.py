@@ -203,12 +203,14 @@ def _numbers(what: str, texts: Iterable[str]) -> dict[str, float]:
 
 
 def _typed(block: Any, values: Mapping[str, float]) -> dict[str, float | int]:
-    """Give whole numbers to fields that are whole numbers now."""
-    whole = {f.name for f in fields(block) if type(getattr(block, f.name)) is int}
+    """Give whole numbers to fields that are whole numbers now, and yes or no to those that are either."""
+    kinds = {f.name: type(getattr(block, f.name)) for f in fields(block)}
     for name, value in values.items():
-        if name in whole and value != int(value):
+        if kinds.get(name) is int and value != int(value):
             raise ValueError(f"{name} is {value}: allowed is a whole number")
-    return {name: int(value) if name in whole else value for name, value in values.items()}
+        if kinds.get(name) is bool and value not in (0, 1):
+            raise ValueError(f"{name} is {value:g}: allowed are 0 and 1")
+    return {n: kinds[n](v) if kinds.get(n) in (int, bool) else v for n, v in values.items()}
 
 
 def description(config: Config, plan: Plan) -> dict[str, Any]:

@@ -144,6 +144,7 @@ def test_nights_and_weeks_are_asked_for_on_the_command_line():
     assert [(b.hours, b.manned) for b in blocks] == [(8.0, True), (16.0, False)] * 5
     assert spec_of(Config(hours=2.0, days=2)).hours == 4.0
     assert spec_of(Config(cell=("infeed_places=300",))).cell.infeed_places == 300
+    assert spec_of(Config(cell=("heeds_doubts=0",))).cell.heeds_doubts is False
     assert spec_of(Config()) == load_shift("default")
 
 
@@ -161,6 +162,7 @@ def test_mistakes_are_told_in_one_line(modes, tmp_path):
     )
     refused("NAME=NUMBER is needed", "--modes", modes[0], "--orders", "lot_size=many", *out)
     refused("infeed_place.*infeed_places", "--modes", modes[0], "--cell", "infeed_place=9", *out)
+    refused("heeds_doubts is 2: allowed are 0 and 1", "--modes", modes[0], "--cell", "heeds_doubts=2", *out)
     refused("shifts is 0", "--shifts", "0", *out)
     refused("night is 25", "--night", "25", *out)
     refused("days is 0", "--days", "0", *out)
