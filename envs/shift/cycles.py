@@ -1,9 +1,10 @@
 """Handling resampled from recorded full-physics cycles: fast enough for maps and long runs.
 
 A file in `configs/shift/cycles` holds one skill's cycles, in groups by task, by how blanks lie (in nests or
-loose) and by the strength of the disturbances. Every skill is recorded on the same seeds, and which cycle a
-blank meets follows from the blank's key alone: so all skills meet the same blank. A strength between two that
-were recorded is the one or the other, in proportion.
+loose) and by the strength of the disturbances. Skills are recorded on the same seeds, and a blank meets the
+cycle whose seed comes first in an order that follows from the blank's key alone: so skills that were recorded
+on the same seeds meet the same blank, and one that was recorded on more of them does as often as it can. A
+strength between two that were recorded is the one or the other, in proportion.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -25,6 +27,8 @@ from envs.shift import draws
 from envs.shift.handling import RESULTS, Blank, Conditions, Outcome, Skill
 
 TASKS = ("load", "unload")
+# More groups than one choice of cycles can be of.
+_MOST_GROUPS = 64
 MOVED = ("fixture_offset", "miscalibration")
 # What a group is of, besides its rows.
 KEYS = ("task", "nested", "strength", "stress", "novel")
@@ -167,7 +171,7 @@ class RecordedHandling:
         tables = [s if isinstance(s, Table) else load_table(s) for s in skills or ("integrator",)]
         self.tables: Mapping[str, Table] = MappingProxyType({t.skill.name: t for t in tables})
         self.skills: Mapping[str, Skill] = MappingProxyType({t.skill.name: t.skill for t in tables})
-        self._rows: dict[tuple[Any, ...], tuple[Row, ...]] = {}
+        self._rows: dict[tuple[Any, ...], tuple[tuple[int, Row], ...]] = {}
 
     def load(self, skill: str, blank: Blank, conditions: Conditions) -> Outcome:
         """The recorded loading that this blank meets."""
@@ -184,8 +188,8 @@ class RecordedHandling:
         strength = self._strength(skill, task, conditions, between)
         moved = any(name in conditions.strengths for name in MOVED)
         rows = self._of(skill, task, strength, blank, nested=conditions.nested, moved=moved)
-        at = draws.uniform(blank.key, f"{task} cycle", blank.attempt)
-        row = rows[int(at * len(rows))]
+        order = draws.key(blank.key, f"{task} cycle", blank.attempt)
+        _, row = min(rows, key=lambda numbered: draws.key(order, "place", numbered[0]))
         return Outcome(
             row.duration_s, row.result, row.gap_mm, row.runout_mm, row.energy_j, bool(row.seat_ok),
             bool(row.gripped), f"{task}:{row.seed}:{strength}", row.doubted_s,
@@ -205,8 +209,11 @@ class RecordedHandling:
 
     def _of(
         self, skill: str, task: str, strength: int, blank: Blank, *, nested: bool, moved: bool
-    ) -> tuple[Row, ...]:
-        """Cycles that fit: of the strength, then novelty, how it lies, what has moved, and the part type."""
+    ) -> tuple[tuple[int, Row], ...]:
+        """Cycles that fit: of the strength, then novelty, how it lies, what has moved, and the part type.
+
+        Each has a number: its seed's, and which of those with that seed it is.
+        """
         key = (skill, task, strength, blank.novel, nested, moved, blank.family, blank.size)
         if key not in self._rows:
             groups = [g for g in self.tables[skill].groups if (g.task, g.strength) == (task, strength)]
@@ -216,7 +223,13 @@ class RecordedHandling:
             fit = [g for g in fit if g.moved == moved] or fit
             rows = tuple(row for g in fit for row in g.rows)
             family = tuple(r for r in rows if r.family == blank.family) or rows
-            self._rows[key] = tuple(r for r in family if r.size == blank.size) or family
+            fitting = tuple(r for r in family if r.size == blank.size) or family
+            met: Counter[int] = Counter()
+            numbered = []
+            for r in fitting:
+                numbered.append((r.seed * _MOST_GROUPS + met[r.seed], r))
+                met[r.seed] += 1
+            self._rows[key] = tuple(numbered)
         return self._rows[key]
 
 

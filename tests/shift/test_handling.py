@@ -59,6 +59,32 @@ def test_skills_meet_the_same_episode():
         assert handling.load("a", blank, LOOSE).episode == handling.load("b", blank, LOOSE).episode
 
 
+def test_who_was_recorded_more_often_meets_the_same_episode_as_often_as_can_be():
+    """Of n episodes of the one and 5 n of the other a fifth is shared, and each comes up equally often."""
+    few = Table(Skill("few"), (Group("load", False, 3, "", tuple(row(k) for k in range(10))),))
+    many = Table(Skill("many"), (Group("load", False, 3, "", tuple(row(k) for k in range(50))),))
+    handling = RecordedHandling(few, many)
+    blanks = [Blank(draws.key(5, "blank", k), "shaft", "medium") for k in range(5000)]
+    met = [[handling.load(name, b, LOOSE).episode for b in blanks] for name in ("few", "many")]
+    shared = np.mean([a == b for a, b in zip(*met, strict=True)])
+    assert shared == pytest.approx(0.2, abs=4 * np.sqrt(0.16 / 5000))
+    counts = np.array(sorted(Counter(met[1]).values()))
+    assert len(counts) == 50
+    # Chi square of 49 degrees of freedom: mean 49, standard deviation 9.9.
+    assert ((counts - 100) ** 2 / 100).sum() < 49 + 4 * 9.9
+
+
+def test_groups_that_are_chosen_together_all_come_up():
+    """Where several groups fit, cycles of one seed are several."""
+    groups = tuple(
+        Group("load", False, 0, stress, (row(1, duration_s=d),))
+        for stress, d in (("", 1.0), ("oil_film:1", 2.0))
+    )
+    handling = RecordedHandling(Table(Skill("probe"), groups))
+    blanks = [Blank(draws.key(6, "blank", k), "shaft", "medium") for k in range(60)]
+    assert {handling.load("probe", b, Conditions()).duration_s for b in blanks} == {1.0, 2.0}
+
+
 def test_strengths_between_are_mixed():
     handling = RecordedHandling(table())
     between = Conditions(False, {"oil_film": 4})

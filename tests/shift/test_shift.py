@@ -2,7 +2,9 @@
 
 import json
 import math
+from collections import Counter
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from crews import ByHand, Fuzz, Rules, crew
@@ -411,9 +413,9 @@ def test_who_doubts_which_part_is_meant_leaves_it_where_another_orders_lies_besi
         Group("unload", False, 0, "", (sure._replace(doubted_s=0.0),)),  # there is but one part to take out
     )
     careful = RecordedHandling(Table(Skill("careful", needs_teaching=False), groups))
-    declined = {}
-    for lot in (1, 60):
-        ledger = run(SHORT.with_orders(lot_size=lot), 3, "rules", handling=careful).ledger
+    declined, seeds = Counter(), (3, 4, 5)
+    for lot, seed in product((1, 60), seeds):
+        ledger = run(SHORT.with_orders(lot_size=lot), seed, "rules", handling=careful).ledger
         assert check_balance(ledger, ["lathe"]) == []
         assert not [e for e in ledger.select("collision") if e.data.get("cause") == "wrong part"]
         left = [
@@ -421,12 +423,12 @@ def test_who_doubts_which_part_is_meant_leaves_it_where_another_orders_lies_besi
             for e in ledger.select("INTERRUPTED") + ledger.select("READY")
             if e.data.get("result") == "declined"
         ]
-        declined[lot] = len(left)
+        declined[lot] += len(left)
         assert ledger.count("part_unloaded") > 0
         assert len([e for e in ledger.select("alarm") if e.data["name"] == "declined"]) == len(left)
     assert declined[1] >= 1
     assert declined[60] == 0
     heedless = replace(SHORT.with_orders(lot_size=1), cell=replace(SHORT.cell, heeds_doubts=False))
-    ledger = run(heedless, 3, "rules", handling=careful).ledger
-    assert [e for e in ledger.select("collision") if e.data.get("cause") == "wrong part"]
-    assert not [e for e in ledger.select("alarm") if e.data["name"] == "declined"]
+    ledgers = [run(heedless, seed, "rules", handling=careful).ledger for seed in seeds]
+    assert [e for one in ledgers for e in one.select("collision") if e.data.get("cause") == "wrong part"]
+    assert not [e for one in ledgers for e in one.select("alarm") if e.data["name"] == "declined"]
