@@ -77,6 +77,8 @@ class Config:
     """Go on with the shifts of this directory that are not there yet."""
     ledgers: Annotated[Path | None, tyro.conf.arg(name="from")] = None
     """Make every figure again from the ledgers in this directory."""
+    table: tuple[Path, ...] = ()
+    """Print these studies' compare.json side by side, such as at several strengths; nothing is worked."""
     verify: Path | None = None
     """Work some shifts of this compare.json again, and say of each whether its ledger is the same."""
     sample: int = 3
@@ -114,6 +116,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, "compare", argv, __doc__)
     if config.record is not None:
         _record(config)
+        return 0
+    if config.table:
+        from experiments.comparison.sheet import read_studies, tables
+
+        pages = ["\n".join(table) for table in tables(read_studies(config.table))]
+        sys.stdout.write("\n\n".join(pages) + "\n")
         return 0
     if config.verify is not None:
         from experiments.comparison.again import verify
