@@ -1,10 +1,13 @@
 """Recording of full-physics cycles: gone on with, and the same for any number of processes."""
 
+from collections import Counter
+
 import pytest
 
-from envs.shift.cycles import read_table
+from envs.shift.cycles import load_table, read_table
 from envs.shift.physics import FIRST_SEED
 from experiments.comparison import makers
+from experiments.comparison.modes import load_mode
 from experiments.errors import UserError
 
 
@@ -48,6 +51,18 @@ def test_a_strength_that_there_is_not_is_refused(tmp_path):
 def test_who_did_not_learn_to_unload_does_it_as_taught(who, loads, unloads):
     assert makers.actor_of(who, "LoadChuck") == loads
     assert makers.actor_of(who, "UnloadChuck") == unloads
+
+
+@pytest.mark.parametrize("name", ["automated", "autonomous"])
+def test_either_side_has_500_cycles_of_each_kind_of_load(name):
+    """Over all of a way's policies."""
+    n = Counter()
+    for skill in load_mode(name).handling:
+        for group in load_table(skill).groups:
+            if group.task == "load":
+                n[group.nested, group.novel, group.strength, group.moved] += len(group.rows)
+    assert len(n) >= 14
+    assert min(n.values()) >= 500
 
 
 @pytest.mark.parametrize(
