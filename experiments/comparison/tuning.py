@@ -1,13 +1,17 @@
 """Tuning on validation shifts: the same simple random search, with the same budget, for every side.
 
 A candidate is the best so far with some of its numbers changed; what costs less for a good part, all charges
-in, is the new best. Every candidate is logged. Shifts of the comparison itself are never looked at.
+in, is the new best: the geometric mean over strengths, so that a percent counts the same at each, and nobody
+gives up calm shifts for the sake of the dearest ones. Every candidate is logged. Shifts of the comparison
+itself are never looked at.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -54,19 +58,28 @@ class Search:
 
 
 def score(search: Search, hyper: Mapping[str, Any]) -> float:
-    """Return the cost of a good part over the validation shifts, all charges in; infinite for none."""
-    extra = burden(search.mode, search.money.region, search.money.finance)
-    cost = good = 0.0
+    """Return what a good part costs, all charges in, over the validation shifts; infinite for none."""
+    return _worked(search, search.mode, {"hyper": {search.decider: hyper}, "own_start": False})[0]
+
+
+def _worked(search: Search, mode: Mode, how: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the geometric mean over strengths of what a good part costs, and the share of orders on time.
+
+    Where several policies handle parts, they take the validation shifts in turn.
+    """
+    extra = burden(mode, search.money.region, search.money.finance)
+    logs, on_time, orders = [], 0.0, 0.0
     for strength in search.strengths:
-        spec = staffed(search.spec.with_strengths(all=strength), search.mode)
-        for seed in seeds_of(search.seed, search.shifts, validation=True):
-            skill = search.mode.handling[0]
-            job = Job(search.mode, spec, seed, skill, hyper={search.decider: hyper}, own_start=False)
-            ledger = run_shift(job)
+        spec = staffed(search.spec.with_strengths(all=strength), mode)
+        cost = good = 0.0
+        seeds = seeds_of(search.seed, search.shifts, validation=True)
+        for seed, skill in zip(seeds, cycle(mode.handling), strict=False):
+            ledger = run_shift(Job(mode, spec, seed, skill, **how))
             sums = charge(totals_of(ledger, spec, search.money), new_types(ledger), extra)
-            cost += sums.costs.total
-            good += sums.ordered_good
-    return cost / good if good else float("inf")
+            cost, good = cost + sums.costs.total, good + sums.ordered_good
+            on_time, orders = on_time + sums.on_time, orders + sums.orders
+        logs.append(math.log(cost / good) if good else math.inf)
+    return math.exp(sum(logs) / len(logs)), on_time / orders if orders else 0.0
 
 
 def changed(hyper: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
@@ -125,24 +138,15 @@ def best_staffing(
         on_done: Called with each number, its cost and its on-time ratio.
     """
     log = []
-    extra = burden(search.mode, search.money.region, search.money.finance)
     for number in machines:
-        mode = replace(search.mode, machines_per_operator=number)
-        cost = good = on_time = orders = 0.0
-        for strength in search.strengths:
-            spec = staffed(search.spec.with_strengths(all=strength), mode)
-            for seed in seeds_of(search.seed, search.shifts, validation=True):
-                ledger = run_shift(Job(mode, spec, seed, mode.handling[0]))
-                sums = charge(totals_of(ledger, spec, search.money), new_types(ledger), extra)
-                cost, good = cost + sums.costs.total, good + sums.ordered_good
-                on_time, orders = on_time + sums.on_time, orders + sums.orders
+        cost, on_time = _worked(search, replace(search.mode, machines_per_operator=number), {})
         row = {
             "machines_per_operator": number,
-            "cost_per_good_part": round(cost / good, 4) if good else None,
-            "on_time_ratio": round(on_time / orders, 4) if orders else None,
+            "cost_per_good_part": round(cost, 4) if math.isfinite(cost) else None,
+            "on_time_ratio": round(on_time, 4),
         }
         log.append(row)
-        on_done(number, cost / good if good else float("inf"), on_time / orders if orders else 0.0)
+        on_done(number, cost, on_time)
     most = max((row["on_time_ratio"] or 0.0 for row in log), default=0.0)
     least = 0.95 * most if most >= 0.5 else 0.0
     fit = [row for row in log if (row["on_time_ratio"] or 0.0) >= least and row["cost_per_good_part"]]
