@@ -79,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         kept = json.loads(config.out.read_text(encoding="utf-8")) if config.out.exists() else {}
         write_json_atomic(config.out, {**kept, key: entry})
         costs = [row["cost_per_good_part"] for row in log if row["cost_per_good_part"] is not None]
-        sys.stdout.write(f"{key}: first {costs[0]:.3f}, best {min(costs):.3f} EUR a good part\n")
+        told = f"first {costs[0]:.3f}, best {min(costs):.3f} EUR a good part" if costs else "no good part"
+        sys.stdout.write(f"{key}: {told}\n")
     return 0
 
 

@@ -71,7 +71,7 @@ def _label(study: Mapping[str, Any]) -> str:
 
 
 def tables(studies: Mapping[str, Mapping[str, Any]]) -> Iterator[list[str]]:
-    """Yield the table of all ways of working, then that of each against the one before it, the last first."""
+    """Yield the table of all ways of working, then that of the last less the one before it."""
     first = next(iter(studies.values()))
     names = list(first["modes"])
     yield _ways(studies, names)

@@ -118,7 +118,8 @@ def tune(
         better = cost < least
         if better:
             best, least = candidate, cost
-        row = {"candidate": number, "cost_per_good_part": round(cost, 4), "best": better, "hyper": candidate}
+        told = round(cost, 4) if math.isfinite(cost) else None
+        row = {"candidate": number, "cost_per_good_part": told, "best": better, "hyper": candidate}
         log.append(row)
         on_done(row)
     return best, log
@@ -130,7 +131,7 @@ def best_staffing(
     """Return the number of machines per operator with the least cost, orders on time, and the log.
 
     On time means an on-time ratio of no less than 0.95 of the best that any number reaches; where not even
-    half of the orders can be on time, cost alone decides.
+    half of the orders can be on time, cost alone decides; where no number makes a good part, it is the first.
 
     Args:
         search: What is tuned, and on what.
@@ -150,5 +151,5 @@ def best_staffing(
     most = max((row["on_time_ratio"] or 0.0 for row in log), default=0.0)
     least = 0.95 * most if most >= 0.5 else 0.0
     fit = [row for row in log if (row["on_time_ratio"] or 0.0) >= least and row["cost_per_good_part"]]
-    best = min(fit, key=lambda row: row["cost_per_good_part"] or float("inf"))
+    best = min(fit, key=lambda row: row["cost_per_good_part"] or math.inf, default=log[0])
     return int(best["machines_per_operator"] or 1), log

@@ -1,5 +1,6 @@
 """Tuning on validation shifts: what is least, who takes part, and what the log holds."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -71,12 +72,23 @@ def test_the_log_holds_every_candidate_and_the_best_only_gets_better(search):
     assert tune(search((0,)), 5, seen.append)[1] == log
 
 
+def test_candidates_without_a_good_part_are_logged_as_such_and_never_best(search, monkeypatch):
+    costs = iter([math.inf, 5.0, math.inf])
+    monkeypatch.setattr(tuning, "score", lambda *_: next(costs))
+    best, log = tune(search((0,)), 3, lambda row: None)
+    assert [row["cost_per_good_part"] for row in log] == [None, 5.0, None]
+    assert [row["best"] for row in log] == [False, True, False]
+    assert best == log[1]["hyper"]
+    json.dumps(log, allow_nan=False)
+
+
 @pytest.mark.parametrize(
     ("found", "best"),
     [
         ({1: (9.0, 1.0), 2: (5.0, 0.97), 3: (4.0, 0.90)}, 2),  # the cheapest of those that are on time
         ({1: (9.0, 0.4), 2: (5.0, 0.3), 3: (4.0, 0.1)}, 3),  # nobody is: the cheapest
-        ({1: (9.0, 1.0), 2: (math.inf, 0.0), 3: (math.inf, 0.0)}, 1),  # no good part
+        ({1: (9.0, 1.0), 2: (math.inf, 0.0), 3: (math.inf, 0.0)}, 1),  # the only one with a good part
+        (dict.fromkeys((1, 2, 3), (math.inf, 0.0)), 1),  # none
     ],
 )
 def test_staffing_is_the_cheapest_that_keeps_orders_on_time(search, monkeypatch, found, best):
