@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import errno
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 EXIT_USER_ERROR = 2
 EXIT_WORKER_DIED = 3
@@ -29,6 +31,20 @@ class WorkerDied(UserError):
     """A worker process died and its work could not be done again: the run may go on from its checkpoint."""
 
     exit_code = EXIT_WORKER_DIED
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds.
+
+    Raises:
+        UserError: If it cannot be read, or is damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {str(path)!r}: {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(f"{str(path)!r} is damaged: {error}") from None
 
 
 def nearest(value: object, allowed: Iterable[object]) -> str | None:

@@ -13,7 +13,7 @@ import numpy as np
 from experiments.benchmarking.cells import cells_of
 from experiments.benchmarking.rows import STANDING
 from experiments.benchmarking.table import averages, classical, paired
-from experiments.errors import UserError
+from experiments.errors import UserError, read_json
 
 # What has to be the same, for figures to stand in one table.
 _SAME = ("task", "quick", "n_episodes", "seed", "split_seed")
@@ -72,19 +72,14 @@ def join(files: Sequence[Path]) -> dict[str, Any]:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        table = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read {str(file)!r}: {error.strerror}") from None
-    except ValueError as error:
-        raise UserError(f"{str(file)!r} is damaged: {error}") from None
+    table = read_json(file)
     if not isinstance(table, dict) or table.get("kind") != "cells":
         raise UserError(f"{str(file)!r} is no table of a cell: the benchmark.json of one is needed")
     needed = (*_SAME, "cells", "rows", "failed", "redone_episodes", "episodes", "published", "wall_s")
     for key in needed:
         if key not in table:
             raise UserError(f"{str(file)!r} has no {key!r}: benchmark anew")
-    return table
+    return dict(table)
 
 
 def _check_arms(episodes: Sequence[Mapping[str, Any]]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments.comparison.canvas import words
 from experiments.comparison.paired import PRIMARY
-from experiments.errors import UserError
+from experiments.errors import UserError, read_json
 from experiments.markdown import table
 
 # Of the metrics of compare.json, those that a page has room for: name, times what, digits.
@@ -43,12 +42,7 @@ def read_studies(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
     """
     found: dict[str, dict[str, Any]] = {}
     for path in paths:
-        try:
-            study = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UserError(f"cannot read {str(path)!r}: {error.strerror}") from None
-        except ValueError as error:
-            raise UserError(f"{str(path)!r} is damaged: {error}") from None
+        study = read_json(path)
         if not isinstance(study, dict) or any(key not in study for key in _NEEDED):
             raise UserError(f"{str(path)!r} is no study: the compare.json of one is needed")
         label = _label(study)
