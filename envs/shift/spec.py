@@ -147,6 +147,13 @@ class ShiftSpec:
         """Return the shift with other hours."""
         return replace(self, blocks=blocks)
 
+    def day(self) -> ShiftSpec:
+        """Return the shift with the first of its days only: the fewest blocks that make up all, repeated."""
+        n = len(self.blocks)
+        lengths = (k for k in range(1, n + 1) if n % k == 0)
+        k = next(k for k in lengths if self.blocks[:k] * (n // k) == self.blocks)
+        return replace(self, blocks=self.blocks[:k])
+
 
 def _replaced(block: Any, values: Mapping[str, Any]) -> Any:
     known = [f.name for f in fields(block)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,9 @@ from experiments.comparison.whatif import by_price, crash_eur
 from experiments.run import RunDirectory
 
 if TYPE_CHECKING:
+    from envs.ledger import Ledger
     from experiments.compare import Config
+    from experiments.comparison.results import Worked
     from experiments.comparison.study import Plan
 
 MAP_FILE = "maps.json"
@@ -42,9 +44,11 @@ class Extras:
     maps: dict[str, dict[str, Grid]] = field(default_factory=dict)
 
 
-def draw_extras(config: Config, plan: Plan, directory: RunDirectory, folder: Folder) -> Extras:
+def draw_extras(
+    config: Config, plan: Plan, directory: RunDirectory, folder: Folder, worked: Sequence[Worked]
+) -> Extras:
     """Work what the configuration asks for besides, or read it again where its ledgers are."""
-    from experiments.comparison.study import read, work_of
+    from experiments.comparison.study import read
 
     found = Extras()
     reading = config.ledgers is not None
@@ -53,20 +57,13 @@ def draw_extras(config: Config, plan: Plan, directory: RunDirectory, folder: Fol
         """What was asked for, or, where ledgers are only read, what is there."""
         return (folder.path / name).is_dir() if reading else asked
 
-    ledgers = read(plan, folder)
-    worked = [work_of(mode, ledgers[mode.name], plan) for mode in plan.modes]
-    found.entries["also"] = {
-        mode.name: counts(one for row in ledgers[mode.name].values() for one in row) for mode in plan.modes
-    }
-    freight = {
-        mode.name: [[freight_kg(one) for one in row] for row in ledgers[mode.name].values()]
-        for mode in plan.modes
-    }
+    freight: dict[str, list[list[float]]] = {}
+    crashes: dict[str, list[list[float]]] = {}
+    found.entries["also"] = {}
+    for name, rows in read(plan, folder).items():
+        also, freight[name], crashes[name] = _once(list(rows.values()))
+        found.entries["also"][name] = also
     found.entries["regions"] = by_region(plan.modes, worked, freight, finance=config.finance, seed=plan.seed)
-    crashes = {
-        mode.name: [[crash_eur(one) for one in row] for row in ledgers[mode.name].values()]
-        for mode in plan.modes
-    }
     found.entries["prices"] = by_price(worked, crashes, plan.money.prices.escape_eur, plan.seed)
     if wanted("equal", asked=config.equal_staffing):
         modes = tuple(replace(mode, machines_per_operator=None) for mode in plan.modes)
@@ -84,6 +81,23 @@ def draw_extras(config: Config, plan: Plan, directory: RunDirectory, folder: Fol
     if config.maps or (reading and file.exists()):
         _maps(config, plan, (other, base), found, folder)
     return found
+
+
+def _once(
+    rows: Sequence[Sequence[Ledger]],
+) -> tuple[dict[str, Any], list[list[float]], list[list[float]]]:
+    """Return a mode's counts, freights (kg) and crashes (EUR), reading each ledger once."""
+    freight: list[list[float]] = [[] for _ in rows]
+    crashes: list[list[float]] = [[] for _ in rows]
+
+    def read() -> Iterator[Ledger]:
+        for number, row in enumerate(rows):
+            for one in row:
+                freight[number].append(freight_kg(one))
+                crashes[number].append(crash_eur(one))
+                yield one
+
+    return counts(read()), freight, crashes
 
 
 def _besides(plan: Plan, modes: tuple[Mode, ...], folder: Folder, name: str, reading: bool) -> dict[str, Any]:

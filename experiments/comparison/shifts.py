@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from agents.crews import crew
 from envs.ledger import Ledger
@@ -73,20 +73,22 @@ def _warm(job: Job) -> Any:
     """Return what a long run leaves in this way of working, to begin shifts from.
 
     It is made with recorded cycles whatever handles the shift itself, where there are some, as it only
-    sets the scene; the seed of the long run is the same for all ways.
+    sets the scene; the seed of the long run is the same for all ways. It is of single days, also where
+    what begins is a week.
     """
     from envs.shift.cycles import recorded_skills
     from envs.shift.shift import warm_states
 
     hyper = job.hyper if job.own_start else {}
-    key = fingerprint(job.mode.roles, job.spec, job.skill, hyper)
+    day = job.spec.day()
+    key = fingerprint(job.mode.roles, day, job.skill, hyper)
     if key not in _WARMED:
         if len(_WARMED) >= _MOST_WARMED:
             _WARMED.clear()
         recorded = job.handling == "recorded" or job.skill in recorded_skills()
         handling = handling_of(job.skill, "recorded" if recorded else job.handling)
         made = crew(job.mode.roles, hyper)
-        _WARMED[key] = warm_states(job.spec, handling, made, seed=_WARM_SEED)
+        _WARMED[key] = warm_states(day, handling, made, seed=_WARM_SEED)
     return _WARMED[key]
 
 
@@ -218,6 +220,42 @@ class Folder:
             return Ledger.from_jsonl(path)
         except (OSError, ValueError) as error:
             raise UserError(f"ledger {str(path)!r}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Row(Sequence[Ledger]):
+    """A mode's ledgers with one skill, in the order of the seeds.
+
+    Each is read when it is asked for, and not kept: those of a large study do not fit into memory.
+
+    Attributes:
+        folder: Where they lie.
+        mode: The way of working.
+        skill: Who handled the parts.
+        seeds: Of the shifts.
+    """
+
+    folder: Folder
+    mode: str
+    skill: str
+    seeds: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    @overload
+    def __getitem__(self, index: int) -> Ledger: ...
+    @overload
+    def __getitem__(self, index: slice) -> Row: ...
+    def __getitem__(self, index: int | slice) -> Ledger | Row:
+        """Return a ledger, or some of the row.
+
+        Raises:
+            UserError: where a ledger is missing or damaged.
+        """
+        if isinstance(index, slice):
+            return replace(self, seeds=self.seeds[index])
+        return self.folder.read(self.mode, self.skill, self.seeds[index])
 
 
 def fingerprint(*parts: Any) -> str:

@@ -13,7 +13,7 @@ from envs.shift.spec import Block, ShiftSpec, load_shift
 from experiments.compare import quickly
 from experiments.comparison.modes import Burden, Mode, burden, load_finance, load_mode
 from experiments.comparison.results import Worked, compare_json
-from experiments.comparison.shifts import Folder, fingerprint, jobs_of, run_all, seeds_of, staffed
+from experiments.comparison.shifts import Folder, Row, fingerprint, jobs_of, run_all, seeds_of, staffed
 from experiments.comparison.summing import Money, new_types, totals_of
 from experiments.errors import UserError, unknown, user_input
 from experiments.receipts import shifts_made_by
@@ -94,7 +94,7 @@ def compare(config: Config) -> Done:
         )
     ledgers = read(plan, folder)
     worked = [work_of(mode, ledgers[mode.name], plan) for mode in plan.modes]
-    extras = draw_extras(config, plan, directory, folder)
+    extras = draw_extras(config, plan, directory, folder, worked)
     result = compare_json(
         worked, plan.seeds, plan.seed, **about(config, plan), **extras.entries, manifest=manifest(config)
     )
@@ -245,12 +245,10 @@ def about(config: Config, plan: Plan) -> dict[str, Any]:
 Ledgers = Mapping[str, Mapping[str, Sequence[Ledger]]]
 
 
-def read(plan: Plan, folder: Folder) -> dict[str, dict[str, list[Ledger]]]:
+def read(plan: Plan, folder: Folder) -> dict[str, dict[str, Row]]:
     """Return the ledgers by mode and skill, in the order of the seeds."""
     return {
-        mode.name: {
-            skill: [folder.read(mode.name, skill, seed) for seed in plan.seeds] for skill in mode.handling
-        }
+        mode.name: {skill: Row(folder, mode.name, skill, plan.seeds) for skill in mode.handling}
         for mode in plan.modes
     }
 
@@ -258,8 +256,11 @@ def read(plan: Plan, folder: Folder) -> dict[str, dict[str, list[Ledger]]]:
 def work_of(mode: Mode, ledgers: Mapping[str, Sequence[Ledger]], plan: Plan) -> Worked:
     """Return what came of a mode's shifts."""
     found: Burden = burden(mode, plan.money.region, plan.money.finance)
-    rows = [[totals_of(ledger, plan.spec, plan.money) for ledger in row] for row in ledgers.values()]
-    new = [[new_types(ledger) for ledger in row] for row in ledgers.values()]
+    rows, new = [], []
+    for row in ledgers.values():
+        both = [(totals_of(ledger, plan.spec, plan.money), new_types(ledger)) for ledger in row]
+        rows.append([sums for sums, _ in both])
+        new.append([n for _, n in both])
     return Worked(mode.name, rows, new, found)
 
 

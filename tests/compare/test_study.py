@@ -10,8 +10,11 @@ from cell import mode_file
 
 from envs.balance import check_balance
 from envs.ledger import Ledger
-from envs.shift import load_shift
+from envs.shift import load_shift, shift
+from envs.shift.spec import Block
 from experiments.compare import Config, main
+from experiments.comparison.modes import load_mode
+from experiments.comparison.shifts import Folder, Job, Row, run_shift
 from experiments.comparison.study import spec_of
 from experiments.errors import UserError
 from experiments.qcde import UNITS
@@ -146,6 +149,43 @@ def test_nights_and_weeks_are_asked_for_on_the_command_line():
     assert spec_of(Config(cell=("infeed_places=300",))).cell.infeed_places == 300
     assert spec_of(Config(cell=("heeds_doubts=0",))).cell.heeds_doubts is False
     assert spec_of(Config()) == load_shift("default")
+
+
+def test_a_day_is_what_makes_up_all_blocks():
+    day, night, short = Block(hours=8.0), Block(hours=16.0, manned=False), Block(hours=2.0)
+    spec = load_shift("default")
+    for blocks, first in (((day,), 1), ((day,) * 5, 1), ((day, night) * 5, 2), ((day, day, short), 3)):
+        assert spec.with_blocks(*blocks).day() == spec.with_blocks(*blocks[:first])
+
+
+def test_a_week_begins_as_a_day_does(modes, monkeypatch):
+    """From the same state, warmed up once for both: a long run of days, not of weeks."""
+    hours = []
+    warm = shift.warm_states
+
+    def noted(spec, *rest, **more):
+        hours.append(spec.hours)
+        return warm(spec, *rest, **more)
+
+    monkeypatch.setattr(shift, "warm_states", noted)
+    mode, one = load_mode(modes[1]), spec_of(Config(hours=1.0, stress=("all=2",)))
+    day, week = (
+        run_shift(Job(mode, spec, 5, mode.handling[0])) for spec in (one, one.with_blocks(*one.blocks * 5))
+    )
+    assert hours == [1.0]
+    end = next(i for i, event in enumerate(day) if event.kind == "shift_end")
+    assert list(week)[:end] == list(day)[:end]
+    assert week.count("shift_end") == 5
+
+
+def test_ledgers_are_read_one_at_a_time(study):
+    skill = next((study / "ledgers" / "manual").iterdir()).stem.rpartition("-")[0]
+    row = Row(Folder(study / "ledgers"), "manual", skill, tuple(results(study)["seeds"]))
+    assert [len(one) for one in row] == [len(row[0]), len(row[-1])]
+    assert row[0] is not row[0]  # nothing is kept
+    assert list(row[1:].seeds) == results(study)["seeds"][1:]
+    with pytest.raises(UserError, match="ledger"):
+        Row(row.folder, "manual", skill, (1,))[0]
 
 
 def test_mistakes_are_told_in_one_line(modes, tmp_path):
