@@ -84,6 +84,26 @@ def test_a_row_of_some_of_the_policies_gives_way_and_its_controls_stay(tmp_path,
         assert sorted(e["member"] for e in joined["episodes"] if e["row"] == "kf") == [0, 1]
 
 
+def test_policies_measured_apart_are_one_row_as_if_measured_together(tmp_path, run):
+    plain = ("--no-controls", "--splits", "nominal", "seen")
+    files = [run(str(k), f"kf={tmp_path}/kf-{k}", *plain) for k in range(2)]
+    both = run("both", f"kf={tmp_path}/kf-0,{tmp_path}/kf-1", *plain)
+    together = next(row for row in json.loads(both.read_text(encoding="utf-8"))["rows"] if row["learned"])
+    joined = join(files)
+    (row,) = (row for row in joined["rows"] if row["learned"])
+    timed = {"latency", "where"}
+    assert {k: v for k, v in row.items() if k not in timed} == {
+        k: v for k, v in together.items() if k not in timed
+    }
+    assert row["latency"]["n"] == together["latency"]["n"]
+    assert row["where"]["n_episodes"] == together["where"]["n_episodes"] == 16
+    assert sum(row["where"]["share"].values()) == pytest.approx(1.0)
+    assert sorted(e["member"] for e in joined["episodes"]) == [0, 0, 1, 1]
+    fewer = run("fewer", f"kf={tmp_path}/kf-1", *plain[:-1])
+    with pytest.raises(UserError, match="do not add up"):
+        join([files[0], fewer])
+
+
 def test_what_does_not_fit_is_one_line(tmp_path, run):
     file = run("a", "random", "--splits", "seen", "--no-controls")
     table = json.loads(file.read_text(encoding="utf-8"))
@@ -97,7 +117,7 @@ def test_what_does_not_fit_is_one_line(tmp_path, run):
         ({"kind": "lots"}, "is no table of a cell"),
         ({"cells": [cell]}, "has another cell 'seen'"),
         ({"episodes": [arm]}, "these are two tables"),
-        ({"rows": [other]}, "of other policies: benchmark it as NAME=RUN"),
+        ({"rows": [other]}, "of other policies that do not add up: benchmark it as NAME=RUN"),
     ]:
         with pytest.raises(UserError, match=re.escape(message)) as told:
             join([file, changed(file, **values)])

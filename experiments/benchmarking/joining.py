@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from experiments.benchmarking.cells import cells_of
+from experiments.benchmarking.pooling import pooled_row
 from experiments.benchmarking.rows import STANDING
 from experiments.benchmarking.table import averages, classical, paired
 from experiments.errors import UserError, read_json
@@ -22,9 +23,10 @@ _SAME = ("task", "quick", "n_episodes", "seed", "split_seed")
 def join(files: Sequence[Path]) -> dict[str, Any]:
     """Return the figures of several `benchmark.json` as one: rows and cells of all, every pair tested anew.
 
-    Rows of one name are one row, with the cells of both, where the same policies did them. A row whose
-    policies are some of another's of its name is left out where the other has all its cells. What was made
-    with another simulation than most is marked, as what `--stale keep` keeps.
+    Rows of one name are one row: with the cells of both, where the same policies did them; with the policies
+    of both, where these are others and the cells the same. A row whose policies are some of another's of its
+    name is left out where the other has all its cells. What was made with another simulation than most is
+    marked, as what `--stale keep` keeps.
 
     Raises:
         UserError: If a file is no table of a cell, or does not fit the others: another task, number of
@@ -97,9 +99,15 @@ def _merged(there: dict[str, Any] | None, row: Mapping[str, Any], file: str) -> 
         both = {**row["cells"], **there["cells"]}
         wider = there if len(there["cells"]) >= len(row["cells"]) else dict(row)
         return {**wider, "cells": both}
+    others = not set(ours) & set(theirs) and not set(there["who"]) & set(row["who"])
+    if others and there["cells"].keys() == row["cells"].keys():
+        return pooled_row(there, row)
     small, large = (there, dict(row)) if len(ours) < len(theirs) else (dict(row), there)
     if not (set(_weights(small)) < set(_weights(large)) and small["cells"].keys() <= large["cells"].keys()):
-        raise UserError(f"{file!r} has a row {row['name']!r} of other policies: benchmark it as NAME=RUN")
+        raise UserError(
+            f"{file!r} has a row {row['name']!r} of other policies that do not add up: "
+            "benchmark it as NAME=RUN"
+        )
     return {**large, "cells": dict(large["cells"])}
 
 
