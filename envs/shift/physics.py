@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import gymnasium
 
 from configs.records import unknown
+from envs.cell.order import Asked
 from envs.cell.seating import chuck_gaps_m
 from envs.shift import draws
 from envs.shift.cycles import MOVED, Group, Row, as_row
@@ -139,8 +140,7 @@ class FullPhysicsHandling:
             seed = low + draws.key(blank.key, f"{task} episode {blank.attempt}", n) % (high - low + 1)
             if blank.novel and task == "load":
                 return seed
-            env.reset(seed=seed)
-            kind = bare.cell.draw.candidates[0].kind
+            kind = named_kind(bare, seed)
             if (kind.family, kind.size) == (blank.family, blank.size):
                 return seed
             if kind.family == blank.family and second is None:
@@ -148,6 +148,12 @@ class FullPhysicsHandling:
         if second is None:
             raise ValueError(f"family {blank.family!r}: no episode of {bare.task.name} has such a part")
         return second
+
+
+def named_kind(bare: Any, seed: int) -> Any:
+    """Return what part is named in a cell's episode, which is drawn and not built: that takes far longer."""
+    gymnasium.Env.reset(bare, seed=seed)
+    return bare._completed(bare._draw(Asked())).candidates[0].kind
 
 
 def episode(env: gymnasium.Env[Any, Any], actor: Actor, seed: int) -> Row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,18 +30,27 @@ def maker(who: str) -> Callable[[str, Mapping[str, Any]], tuple[Any, Any]]:
     """Return what makes an environment of an id, and the policy of an agent or run prepared for it."""
 
     def make(env_id: str, options: Mapping[str, Any]) -> tuple[Any, Any]:
-        from experiments.evaluation import prepared
         from experiments.rollout import prepare
 
         task = env_id.removeprefix("Monozukuri/").removesuffix("-v0")
-        names = {"task": task, "split": options["split"], "robot": "lrmate200id", "control": "ee_yaw"}
-        own = {"stress": options["stress"]} if options.get("stress") else None
-        policy, request = prepared(actor_of(who, task), names, own)
+        policy, request = _prepared(actor_of(who, task), task, options["split"], options.get("stress") or "")
         env = request.make()
         prepare(policy, env)
         return env, policy
 
     return make
+
+
+@lru_cache(maxsize=64)
+def _prepared(actor: str, task: str, split: str, stress: str) -> tuple[Any, Any]:
+    """Return a policy, taught if it must be, and the environment it needs.
+
+    Kept, as one shift after another wants the same, and teaching takes as long as twenty cycles.
+    """
+    from experiments.evaluation import prepared
+
+    names = {"task": task, "split": split, "robot": "lrmate200id", "control": "ee_yaw"}
+    return prepared(actor, names, {"stress": stress} if stress else None)
 
 
 def actor_of(who: str, task: str) -> str:

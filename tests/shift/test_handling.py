@@ -20,7 +20,17 @@ from envs.shift.cycles import (
     write_table,
 )
 from envs.shift.handling import RESULTS, Blank, Conditions, Skill
-from envs.shift.physics import FIRST_SEED, FullPhysicsHandling, episode, group_of, record
+from envs.shift.physics import (
+    FIRST_SEED,
+    TASK_IDS,
+    FullPhysicsHandling,
+    episode,
+    group_of,
+    named_kind,
+    record,
+    split_of,
+    stress_of,
+)
 
 LOOSE = Conditions(False, {"chips": 3})
 
@@ -166,6 +176,20 @@ def test_full_physics_is_a_function_of_the_blank():
     with pytest.raises(ValueError, match="family 'block'"):
         handling.load("plan", blank._replace(family="block"), LOOSE)
     handling.close()
+
+
+@pytest.mark.parametrize("task", TASK_IDS)
+@pytest.mark.parametrize("stress", [False, True])
+def test_what_is_drawn_is_what_is_built(task, stress):
+    """An episode is chosen by its part before anything is built; the draw is the same."""
+    for novel in (False, True):
+        options = {"split": split_of(task, nested=False, novel=novel), "stress": stress_of(task, 3 * stress)}
+        env, _ = prepare(TASK_IDS[task], options)
+        for seed in range(FIRST_SEED, FIRST_SEED + 8):
+            kind = named_kind(env.unwrapped, seed)
+            env.reset(seed=seed)
+            assert kind == env.unwrapped.cell.draw.candidates[0].kind
+        env.close()
 
 
 class Doubter(PlanFollower):
