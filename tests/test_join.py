@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -161,4 +162,10 @@ def test_the_page_shows_what_was_measured():
     assert set(files) <= set((ROOT / "docs").glob("benchmark*.json"))
     figures = {**join(files), "joined": named[1].split()}
     assert text == sheet(figures)
-    assert "\n".join(success(figures)) in text
+    table = success(figures)
+    assert "\n".join(table) in text
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    first = lines.index(table[0])
+    shown = list(takewhile(lambda line: line.startswith("|"), lines[first:]))
+    assert len(shown) > 4
+    assert set(shown) <= set(table)
