@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -33,8 +34,8 @@ def maker(who: str) -> Callable[[str, Mapping[str, Any]], tuple[Any, Any]]:
         from experiments.rollout import prepare
 
         task = env_id.removeprefix("Monozukuri/").removesuffix("-v0")
-        policy, request = _prepared(actor_of(who, task), task, options["split"], options.get("stress") or "")
-        env = request.make()
+        kept, request = _prepared(actor_of(who, task), task, options["split"], options.get("stress") or "")
+        env, policy = request.make(), deepcopy(kept)  # what sees true state is bound to one environment
         prepare(policy, env)
         return env, policy
 

@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from envs.shift.cycles import load_table, read_table
-from envs.shift.physics import FIRST_SEED
+from envs.shift.physics import FIRST_SEED, TASK_IDS, episode
+from experiments import evaluation
 from experiments.comparison import makers
 from experiments.comparison.modes import load_mode
 from experiments.errors import UserError
@@ -72,3 +73,25 @@ def test_only_a_learned_skill_meets_novel_parts(who, needs_teaching):
     skill = makers.skill_named(who)
     assert skill.needs_teaching is needs_teaching
     assert any(which.novel for which in makers.groups_of(skill)) is not needs_teaching
+
+
+def test_teaching_is_done_once_and_nobody_is_shared(monkeypatch):
+    """Two environments of a kind: two policies, each bound to its own, prepared once."""
+    asked = []
+    prepared = evaluation.prepared
+
+    def noted(*names):
+        asked.append(names)
+        return prepared(*names)
+
+    monkeypatch.setattr(evaluation, "prepared", noted)
+    makers._prepared.cache_clear()
+    pairs = [makers.maker("expert")(TASK_IDS["load"], {"split": "seen", "stress": ""}) for _ in range(2)]
+    seeds = FIRST_SEED, FIRST_SEED + 1
+    alone = [episode(*pairs[0], seed) for seed in seeds]
+    across = [episode(*pair, seed) for pair, seed in zip(pairs, seeds, strict=True)]
+    for env, _ in pairs:
+        env.close()
+    assert len(asked) == 1
+    assert pairs[0][1] is not pairs[1][1]
+    assert across == alone
